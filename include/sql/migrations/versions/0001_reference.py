@@ -1,14 +1,10 @@
-"""Schema reference: see the SQL file of the same name."""
+"""Schema reference: the SQL file of the same name."""
 
-from pathlib import Path
-
-from alembic import op
+from include.sql.migrations.revision import run_sql_file
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Run the SQL file as it stands; the cursor is the driver's, so that `%` and `:` mean themselves."""
-    with op.get_bind().connection.cursor() as cursor:
-        cursor.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
+    run_sql_file(__file__)

@@ -1,6 +1,7 @@
 -- What answers are judged by: surveys, agencies and code lists, as include/surveys and include/reference have them.
 create schema reference;
-comment on schema reference is 'What answers are judged by: surveys, agencies, code lists. Loaded from dated files; the files decide.';
+comment on schema reference is
+'What answers are judged by: surveys, agencies, code lists. Loaded from dated files; the files decide.';
 
 create table reference.agency (
     agency_code text primary key check (agency_code ~ '^[a-z0-9][a-z0-9-]{0,62}$')

@@ -207,7 +207,7 @@ select
     reading.sender_kpp,
     agency.inn as agency_inn,
     agency.kpp as agency_kpp,
-    exists (
+    exists(
         select 1 from reference.roster
         where roster.survey_code = receipt.survey_code and roster.agency_code = receipt.agency_code
     ) as on_roster,
@@ -219,7 +219,9 @@ inner join landing.receipt on receipt.receipt_no = batch_receipt.receipt_no
 inner join staging.reading on reading.receipt_no = receipt.receipt_no
 inner join reference.survey on survey.survey_code = receipt.survey_code
 inner join lateral (
-    select agency_version.inn, agency_version.kpp
+    select
+agency_version.inn,
+agency_version.kpp
     from reference.agency_version
     where agency_version.agency_code = receipt.agency_code
     order by agency_version.valid_from <= survey.reference_as_of_date desc, agency_version.valid_from desc
@@ -279,21 +281,22 @@ select
     coalesce(
         line.okpd2_code ~ '^\d{2}(\.\d(\d(\.\d(\d(\.\d{3})?)?)?)?)?$', false
     ) as okpd2_well_formed,
-    exists (
+    exists(
         select 1 from reference.okpd2
         where
             okpd2.okpd2_code = line.okpd2_code
             and okpd2.valid_from <= survey.reference_as_of_date
             and coalesce(okpd2.valid_to >= survey.reference_as_of_date, true)
     ) as okpd2_listed,
-    exists (
-        select 1 from reference.okpd2 where starts_with(line.okpd2_code, okpd2.okpd2_code)
+    exists(
+        select 1 from reference.okpd2
+where starts_with(line.okpd2_code, okpd2.okpd2_code)
     ) as okpd2_class_held,
-    exists (
+    exists(
         select 1 from reference.survey_okpd2
         where survey_okpd2.survey_code = survey.survey_code and starts_with(line.okpd2_code, survey_okpd2.okpd2_prefix)
     ) as okpd2_asked_for,
-    exists (
+    exists(
         select 1 from jsonb_each_text(line.raw) as cell (field, typed)
         where
             starts_with(cell.field, 'demand_')
@@ -441,11 +444,15 @@ left join lateral (
         min(named.matching_key) as matching_key,
         min(named.manufacturer_code) as manufacturer_code
     from (
-        select part.matching_key, part.manufacturer_code
+        select
+part.matching_key,
+part.manufacturer_code
         from reference.part
         where part.matching_key = line.matching_key
         union
-        select part_alias.matching_key, part_alias.manufacturer_code
+        select
+part_alias.matching_key,
+part_alias.manufacturer_code
         from reference.part_alias
         where part_alias.alias_key = line.matching_key
     ) as named

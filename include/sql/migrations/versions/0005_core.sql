@@ -56,7 +56,8 @@ comment on column core.product.product_id is 'First 16 hexadecimal digits of the
 comment on column core.product.programme is 'The family of goods.';
 comment on column core.product.matching_key is 'The part number as it is compared; empty for generic products and batteries.';
 comment on column core.product.manufacturer_code is 'Its manufacturer, if it is one that we know.';
-comment on column core.product.manufacturer_key is 'Its manufacturer as compared, if we do not know it; empty if none was stated.';
+comment on column core.product.manufacturer_key is
+'Its manufacturer as compared, if we do not know it; empty if none was stated.';
 comment on column core.product.name_key is 'For a generic product: its name as compared.';
 comment on column core.product.okpd2_code is 'For a generic product: its OKPD2 code.';
 comment on column core.product.chemistry is 'For a battery: its chemistry.';

@@ -70,7 +70,8 @@ comment on table city_order.product is 'How a release shows a product. Grain: re
 comment on column city_order.product.release_id is 'The release.';
 comment on column city_order.product.product_id is 'The product.';
 comment on column city_order.product.product_name is 'The name that most lines use.';
-comment on column city_order.product.part_number is 'The reference''s spelling, otherwise the one that most lines use; empty for generic products and batteries.';
+comment on column city_order.product.part_number is
+'The reference''s spelling, otherwise the one that most lines use; empty for generic products and batteries.';
 comment on column city_order.product.manufacturer is 'The manufacturer''s name; empty if not stated.';
 comment on column city_order.product.okpd2_code is 'The OKPD2 code that most lines use.';
 
@@ -101,7 +102,8 @@ comment on column city_order.order_line.year is 'Calendar year.';
 comment on column city_order.order_line.gross_quantity is 'What was asked for.';
 comment on column city_order.order_line.net_quantity is
 'Gross less stock and contracts, which each agency''s earliest years use up first.';
-comment on column city_order.order_line.gross_energy_kwh is 'Batteries: gross pieces × V × Ah / 1000, by the product''s V and Ah.';
+comment on column city_order.order_line.gross_energy_kwh is
+'Batteries: gross pieces × V × Ah / 1000, by the product''s V and Ah.';
 comment on column city_order.order_line.net_energy_kwh is 'Batteries: net pieces × V × Ah / 1000.';
 comment on column city_order.order_line.amount_kopecks is
 'Sum over lines of gross × price, rounded to kopecks, VAT included; empty if no line has a price.';
@@ -131,7 +133,8 @@ comment on column city_order.exclusion.submission_id is 'The submission.';
 comment on column city_order.exclusion.line_position is 'Its line.';
 comment on column city_order.exclusion.agency_code is 'The agency.';
 comment on column city_order.exclusion.product_id is 'The product.';
-comment on column city_order.exclusion.unit is 'OKEI code of the quantity: the piece if there is a way to it, otherwise the typed unit.';
+comment on column city_order.exclusion.unit is
+'OKEI code of the quantity: the piece if there is a way to it, otherwise the typed unit.';
 comment on column city_order.exclusion.year is 'Calendar year.';
 comment on column city_order.exclusion.quantity is 'What is left out.';
 
@@ -144,7 +147,8 @@ create table city_order.surplus (
     primary key (release_id, agency_code, product_id, unit)
 );
 comment on table city_order.surplus is
-'Stock and contracts beyond all that an agency asks for; not given to others. Grain: release_id, agency_code, product_id, unit.';
+'Stock and contracts beyond all that an agency asks for; not given to others.
+Grain: release_id, agency_code, product_id, unit.';
 comment on column city_order.surplus.release_id is 'The release.';
 comment on column city_order.surplus.agency_code is 'The agency.';
 comment on column city_order.surplus.product_id is 'The product.';
@@ -166,7 +170,8 @@ create table city_order.release_change (
     check (gross_before <> gross_after)
 );
 comment on table city_order.release_change is
-'What a release changes against the one it replaces, agency by agency, and why. Grain: release_id, product_id, unit, year, agency_code.';
+'What a release changes against the one it replaces, agency by agency, and why.
+Grain: release_id, product_id, unit, year, agency_code.';
 comment on column city_order.release_change.release_id is 'The release.';
 comment on column city_order.release_change.product_id is 'The product.';
 comment on column city_order.release_change.unit is 'OKEI code of the quantities.';

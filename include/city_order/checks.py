@@ -1,0 +1,176 @@
+"""Checking a batch with Great Expectations: the only module that imports it, and only when it is called.
+
+GX is the judge: one checkpoint for each stage of a batch says which rules are broken. For those, the lines are
+listed by the same condition: GX's own metric providers give it as SQL, and one scan of the relation writes every
+(line, rule). So a rule means the same to both, and a night without violations costs no listing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cache
+from types import ModuleType
+from typing import Any, Literal
+
+import sqlalchemy
+from psycopg2 import sql
+
+from include.city_order import warehouse
+from include.city_order.suites import STAGES, Rule, Suite
+
+log = logging.getLogger(__name__)
+
+
+def check(dsn: str, batch_id: int, suites: list[Suite]) -> int:
+    """Check a batch against its suites, stage by stage; write what is broken to `staging.violation`.
+
+    The relations show the batch that the session names in `city_order.batch`, and leave out what an earlier stage has
+    refused. Returns the number of violations.
+    """
+    gx = _great_expectations()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    url = sqlalchemy.make_url(dsn).set(drivername="postgresql+psycopg2")
+    url = url.update_query_dict({"options": f"-c city_order.batch={batch_id:d}"})
+    source = context.data_sources.add_postgres(
+        "warehouse", connection_string=url.render_as_string(hide_password=False), create_temp_table=False
+    )
+    found = 0
+    for stage in STAGES:
+        of_stage = [suite for suite in suites if suite.stage == stage]
+        validations = [_validation(gx, context, source, suite) for suite in of_stage]
+        checkpoint = gx.Checkpoint(name=stage, validation_definitions=validations, result_format="BOOLEAN_ONLY")
+        results = context.checkpoints.add(checkpoint).run().run_results.values()
+        for suite, validation, result in zip(of_stage, validations, results, strict=True):
+            broken = [suite.rules[_position(outcome)] for outcome in result.results if not _passed(outcome, suite)]
+            lines = _list_violations(dsn, batch_id, suite, broken, validation.data.get_batch()) if broken else 0
+            log.info("%s: %d of %d rules broken, %d times", suite.name, len(broken), len(suite.rules), lines)
+            found += lines
+    return found
+
+
+def _validation(gx: ModuleType, context: Any, source: Any, suite: Suite) -> Any:
+    """What GX needs to check one suite against its relation."""
+    schema, relation = suite.checks.split(".")
+    asset = source.add_table_asset(suite.name, table_name=relation, schema_name=schema)
+    expectations = [_expectation(rule, position) for position, rule in enumerate(suite.rules)]
+    return context.validation_definitions.add(
+        gx.ValidationDefinition(
+            name=suite.name,
+            data=asset.add_batch_definition_whole_table("batch"),
+            suite=context.suites.add(gx.ExpectationSuite(name=suite.name, expectations=expectations)),
+        )
+    )
+
+
+def _expectation(rule: Rule, position: int) -> dict[str, Any]:
+    return {
+        "type": rule.expectation["type"],
+        "kwargs": rule.expectation["kwargs"],
+        "severity": rule.expectation["severity"],
+        "meta": {"position": position},
+    }
+
+
+def _position(outcome: Any) -> int:
+    return int(outcome.expectation_config.meta["position"])
+
+
+def _passed(outcome: Any, suite: Suite) -> bool:
+    """Whether GX found the rule kept. A rule that could not be evaluated is our fault, and never a pass."""
+    raised = outcome.exception_info or {}
+    details = raised if "raised_exception" in raised else next(iter(raised.values()), {})
+    if details.get("raised_exception"):
+        rule = suite.rules[_position(outcome)]
+        raise RuntimeError(
+            f"rule {rule.rule_id} of {suite.name}.json cannot be evaluated: {details.get('exception_message')}"
+        )
+    return bool(outcome.success)
+
+
+def _list_violations(dsn: str, batch_id: int, suite: Suite, broken: list[Rule], batch: Any) -> int:
+    """One scan of the relation: a row for each line and each of the broken rules that it breaks."""
+    relation = sql.SQL("{}.{}").format(*map(sql.Identifier, suite.checks.split(".")))
+    grain = sql.SQL("checked.line_position" if suite.stage != "file" else "null::integer")
+    tests, values = [], []
+    for rule, condition in zip(broken, _unexpected_conditions(broken, batch), strict=True):
+        of_row = rule.field == "*"
+        field = sql.SQL("checked.field" if of_row else "%s")
+        tests.append(sql.SQL("(({}), %s, %s, {}, %s)").format(sql.SQL(condition), field))
+        values += [rule.rule_id, rule.severity.value, *([] if of_row else [rule.field]), rule.sentence]
+    insert = sql.SQL(
+        "insert into staging.violation (batch_id, receipt_no, line_position, rule_id, severity, field, message)\n"
+        "select %s, checked.receipt_no, {grain}, test.rule_id, test.severity, test.field, test.message\n"
+        "from {relation} as checked\n"
+        "cross join lateral (values {tests}) as test (is_broken, rule_id, severity, field, message)\n"
+        "where test.is_broken"
+    ).format(grain=grain, relation=relation, tests=sql.SQL(",\n").join(tests))
+    with warehouse.transaction(dsn) as cursor:
+        cursor.execute("select set_config('city_order.batch', %s, true)", (str(batch_id),))
+        cursor.execute(insert, (batch_id, *values))
+        return cursor.rowcount
+
+
+def _unexpected_conditions(rules: list[Rule], batch: Any) -> list[str]:
+    """For each rule the SQL that is true for a row that breaks it, as GX itself understands the expectation."""
+    from great_expectations.expectations.registry import get_expectation_impl, get_metric_kwargs
+    from great_expectations.validator.metric_configuration import MetricConfiguration
+    from great_expectations.validator.validator import Validator
+
+    engine = batch.data.execution_engine
+    validator = Validator(execution_engine=engine, batches=[batch])
+    validator.metrics_calculator.show_progress_bars = False
+    conditions = []
+    for rule in rules:
+        implementation: Any = get_expectation_impl(rule.expectation["type"])
+        configuration = implementation(**rule.expectation["kwargs"]).configuration
+        metric = f"{implementation.map_metric}.condition"
+        needed = get_metric_kwargs(metric, configuration=configuration)
+        condition, _, _ = validator.get_metric(
+            MetricConfiguration(
+                metric,
+                metric_domain_kwargs={**needed["metric_domain_kwargs"], "batch_id": batch.id},
+                metric_value_kwargs=needed["metric_value_kwargs"],
+            )
+        )
+        compiled = condition.compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})
+        conditions.append(str(compiled))
+    return conditions
+
+
+@cache
+def _great_expectations() -> ModuleType:
+    """GX with our own expectation registered. Importing it takes seconds, so it happens in the first check."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+    from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+    from great_expectations.expectations.expectation import MulticolumnMapExpectation
+    from great_expectations.expectations.metrics.map_metric_provider import (
+        MulticolumnMapMetricProvider,
+        multicolumn_condition_partial,
+    )
+
+    class ColumnsSatisfy(MulticolumnMapMetricProvider):
+        """The condition of a suite, as SQL over its columns. Unknown (NULL) passes."""
+
+        condition_metric_name = "multicolumn_values.satisfy"
+        condition_domain_keys = (
+            "batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if",
+        )  # fmt: skip
+        condition_value_keys = ("sql",)
+
+        @multicolumn_condition_partial(engine=SqlAlchemyExecutionEngine)
+        def _sqlalchemy(cls, column_list: Any, sql: str, **_: Any) -> Any:
+            return sqlalchemy.literal_column(f"({sql})", sqlalchemy.Boolean())
+
+    class ExpectColumnsToSatisfy(MulticolumnMapExpectation):
+        """Expect a SQL condition over several columns to hold in every row."""
+
+        map_metric = "multicolumn_values.satisfy"
+        success_keys = ("sql", "mostly")
+        sql: str
+        ignore_row_if: Literal["all_values_are_missing", "any_value_is_missing", "never"] = "never"
+
+    del ColumnsSatisfy, ExpectColumnsToSatisfy  # defining them has registered them
+    return gx

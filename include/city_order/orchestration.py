@@ -1,0 +1,81 @@
+"""What the DAG files share, and the only module here that knows Airflow.
+
+Nothing is read when a DAG file is parsed: connections and folders are looked up inside tasks.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Asset, CronDataIntervalTimetable
+
+from include.city_order import drop_dates
+from include.city_order.drop_dates import Night
+from include.city_order.site import Site
+
+#: Wakes `build_city_order`, a partition for each survey whose standing answers differ from its published order.
+DEMAND = Asset("city_order_demand", uri="city-order://core/demand_line")
+
+#: Every task may be repeated, so it is: a lost connection or a killed worker heals by itself.
+DEFAULTS: dict[str, Any] = {
+    "owner": "city-order",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=20),
+}
+
+#: Before the first drop date that any survey could have.
+FIRST_NIGHT = datetime(2026, 9, 1, tzinfo=UTC)
+
+_CONNECTIONS = {"ingest": "warehouse_ingest", "builder": "warehouse_builder", "analyst": "warehouse_analyst"}
+
+
+def nightly(at: str) -> CronDataIntervalTimetable:
+    """Every night at this Moscow time ("01:00"); a run's data interval is the 24 hours before: one drop date."""
+    hour, minute = at.split(":")
+    return CronDataIntervalTimetable(f"{int(minute)} {int(hour)} * * *", timezone="Europe/Moscow")
+
+
+def dsn(role: str) -> str:
+    """The warehouse's DSN under a role, from the Airflow connection `warehouse_<role>`."""
+    from airflow.sdk import Connection
+
+    connection = Connection.get(_CONNECTIONS[role])
+    return connection.get_uri().replace("postgres://", "postgresql://", 1)
+
+
+def site(role: str) -> Site:
+    """Folders from the environment, the warehouse under a role."""
+
+    def folder(name: str) -> Path:
+        if not os.environ.get(name):
+            raise RuntimeError(f"{name} is not set: give the folder to the scheduler's environment")
+        return Path(os.environ[name])
+
+    return Site(
+        warehouse=dsn(role),
+        inbox=folder("CITY_ORDER_INBOX"),
+        archive=folder("CITY_ORDER_ARCHIVE"),
+        outbox=folder("CITY_ORDER_OUTBOX"),
+        surveys=folder("CITY_ORDER_SURVEYS"),
+        reference=folder("CITY_ORDER_REFERENCE"),
+    )
+
+
+def slots() -> int:
+    """How many reading tasks may run at once: as many as there are worker slots."""
+    from airflow.sdk.configuration import conf
+
+    return conf.getint("core", "parallelism")
+
+
+def night(context: Any) -> Night:
+    """What the run is for, from its task context: see `drop_dates.night`."""
+    return drop_dates.night(
+        backfill=context["dag_run"].run_type == "backfill",
+        interval_start=context.get("data_interval_start"),
+        interval_end=context.get("data_interval_end"),
+        now=datetime.now(UTC),
+    )

@@ -1,0 +1,234 @@
+"""What reading a drop gives: the form that was looked for, the lines that were found, and how it ended.
+
+Plain data, made to cross the pipe between the sandbox's child and its parent as JSON. `from_json` believes
+nothing: whatever is not of the shape below raises ValueError.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, NamedTuple
+
+#: The name under which `Form.required` asks for at least one year column, and `Reading.missing_fields` says
+#: that there is none.
+DEMAND = "demand"
+
+#: How reading ended: the lines are there; the file is at fault; a limit of the sandbox was met.
+OUTCOMES = ("read", "unreadable", "limit")
+
+
+def column_letter(index: int) -> str:
+    """The letter of a column counted from 0: 0 → A, 26 → AA."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def cell_address(member: str, sheet: str, cell: str) -> str:
+    """One cell as a person finds it: `C5`, `Лист1!C5`, `answer.xlsx: Лист1!C5`."""
+    address = f"{sheet}!{cell}" if sheet else cell
+    return f"{member}: {address}" if member else address
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one drop may cost. Sizes in bytes, times in seconds."""
+
+    #: An answer of 200 000 rows needs about 1.1 GB at its highest; four readers fit into an 8 GB machine.
+    memory_bytes: int = 1536 * 1024 * 1024
+    #: The same answer takes under 20 s; a file that needs six times that is no survey answer.
+    cpu_seconds: int = 120
+    #: Waiting for a busy machine is not the file's fault, so this is wider than the CPU limit.
+    wall_seconds: float = 300
+    #: What the parent is ready to hold: the answer of 200 000 rows comes to about 150 MB.
+    output_bytes: int = 256 * 1024 * 1024
+    #: The largest real answers are under 10 MB; a bigger file is a scan or a mistake.
+    upload_bytes: int = 50 * 1024 * 1024
+    #: What a ZIP or workbook may inflate to; a sheet of 200 000 rows is about 150 MB of XML.
+    inflated_bytes: int = 300 * 1024 * 1024
+    #: Honest sheets compress up to about 50 times, a bomb of zeros 1 000 times.
+    inflated_ratio: int = 200
+    #: A workbook has some tens of parts, an answer some tens of files.
+    entries: int = 2000
+    #: The reader holds a sheet as a full rectangle, 32 bytes a cell: A1 and XFD1048576 would be 512 GiB.
+    sheet_cells: int = 10_000_000
+
+    def to_json(self) -> str:
+        """For the pipe."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Limits:
+        """What `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Form:
+    """What to look for in a drop: the survey's headings.
+
+    `headings` gives for each field its accepted headings, the canonical one first, year columns left out: any
+    heading that names a year of demand is found by itself. `required` fields must have a column in every
+    table (`DEMAND`: at least one year column). `horizon` is the survey's years.
+    """
+
+    programme: str
+    headings: dict[str, tuple[str, ...]]
+    required: tuple[str, ...]
+    horizon: tuple[int, ...]
+
+    def to_json(self) -> str:
+        """For the pipe."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Form:
+        """What `to_json` wrote."""
+        data = json.loads(text)
+        return cls(
+            programme=data["programme"],
+            headings={name: tuple(accepted) for name, accepted in data["headings"].items()},
+            required=tuple(data["required"]),
+            horizon=tuple(data["horizon"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RawLine:
+    """One row as the agency typed it.
+
+    `values` holds the non-blank cells by field (`demand_<year>` for any year). `member` is the file's name
+    inside a ZIP, else ""; `sheet` is "" in a text file; rows count from 1.
+    """
+
+    member: str
+    sheet: str
+    row_number: int
+    values: dict[str, str]
+
+
+@dataclass(frozen=True)
+class TableFound:
+    """Where a table stands: its heading rows (first to last, from 1) and the column letter of each field.
+
+    `unit_in_heading` is the unit named in the headings of the year columns («тыс. шт»), as typed, else "".
+    """
+
+    member: str
+    sheet: str
+    hidden: bool
+    first_row: int
+    last_row: int
+    columns: dict[str, str]
+    unit_in_heading: str = ""
+
+
+class LeftOut(NamedTuple):
+    """A non-blank row that is no line, and why.
+
+    `why`: total, note, numbering, heading (repeated further down), no_demand (the heading of a whole table
+    without a year column, beside tables that have one), unknown_format (a file of a ZIP that holds no table).
+    """
+
+    member: str
+    sheet: str
+    row_number: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that a drop said, and how reading it ended.
+
+    `reason` is "" for `read`; for `unreadable` one of empty, broken, encrypted, unknown_format, too_large,
+    no_member; for `limit` one of memory, cpu, time, output, crash. `missing_fields` are the required fields
+    without a column in some table (all of them if no table was found, none for a nil return in free text).
+    `ambiguous_fields` gives the heading cells of a field, or of one year, that has more than one column; the
+    lines hold the first. `totals` are the totals rows as typed, for comparison: they are no lines.
+    """
+
+    outcome: str
+    reason: str = ""
+    format: str = ""
+    encoding: str = ""
+    tables: list[TableFound] = field(default_factory=list)
+    lines: list[RawLine] = field(default_factory=list)
+    totals: list[RawLine] = field(default_factory=list)
+    missing_fields: tuple[str, ...] = ()
+    ambiguous_fields: dict[str, list[str]] = field(default_factory=dict)
+    sender_inn: str = ""
+    sender_inn_cell: str = ""
+    sender_kpp: str = ""
+    sender_kpp_cell: str = ""
+    nil_return: bool = False
+    left_out: list[LeftOut] = field(default_factory=list)
+    cells_read: int = 0
+
+    def to_json(self) -> str:
+        """For the pipe."""
+        data = {item.name: getattr(self, item.name) for item in fields(self)}
+        return json.dumps(data, ensure_ascii=False, default=_row)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Reading:
+        """The reading in `text`. Raises ValueError if it is not exactly of this shape."""
+        try:
+            data = json.loads(text)
+            reading = cls(
+                **data
+                | {
+                    "tables": [TableFound(*row) for row in data["tables"]],
+                    "lines": [RawLine(*row) for row in data["lines"]],
+                    "totals": [RawLine(*row) for row in data["totals"]],
+                    "left_out": [LeftOut(*row) for row in data["left_out"]],
+                    "missing_fields": tuple(data["missing_fields"]),
+                }
+            )
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(f"not a reading: {error}") from None
+        _demand_shape(reading)
+        return reading
+
+
+def _row(record: RawLine | TableFound) -> list[Any]:
+    """Records cross the pipe as rows, without their names: a third of the size."""
+    return [getattr(record, item.name) for item in fields(record)]
+
+
+def _demand_shape(reading: Reading) -> None:
+    texts: list[Any] = [
+        reading.reason, reading.format, reading.encoding, reading.sender_inn, reading.sender_inn_cell,
+        reading.sender_kpp, reading.sender_kpp_cell, *reading.missing_fields,
+    ]  # fmt: skip
+    numbers: list[Any] = [reading.cells_read]
+    maps: list[Any] = []
+    for table in reading.tables:
+        texts += (table.member, table.sheet, table.unit_in_heading)
+        numbers += (table.first_row, table.last_row)
+        maps.append(table.columns)
+    for line in (*reading.lines, *reading.totals):
+        texts += (line.member, line.sheet)
+        numbers.append(line.row_number)
+        maps.append(line.values)
+    for member, sheet, row_number, why in reading.left_out:
+        texts += (member, sheet, why)
+        numbers.append(row_number)
+    good = (
+        reading.outcome in OUTCOMES
+        and all(type(text) is str for text in texts)
+        and all(type(number) is int and number >= 0 for number in numbers)
+        and all(type(pairs) is dict and all(type(text) is str for text in pairs.values()) for pairs in maps)
+        and type(reading.nil_return) is bool
+        and all(type(table.hidden) is bool for table in reading.tables)
+        and type(reading.ambiguous_fields) is dict
+        and all(
+            type(cells) is list and all(type(cell) is str for cell in cells)
+            for cells in reading.ambiguous_fields.values()
+        )
+    )
+    if not good:
+        raise ValueError("not a reading: a value is of the wrong type")
