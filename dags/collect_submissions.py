@@ -9,7 +9,7 @@ it re-processes the receipts of those drop dates from the archive, and changes n
 | `receive` | archives new drops, registers a receipt for each, deals them out in chunks | `landing.receipt` |
 | `read` | parses each file in a sandbox, a chunk per worker slot | `staging.line` |
 | `judge` | checks the whole batch with Great Expectations | `quality.judgement`, `quality.finding` |
-| `load` | lands each submission whole, lets the right one stand, gives verdicts | `core.submission`, `core.demand_line` |
+| `load` | lands each submission whole, gives every receipt its verdict | `core.submission`, `core.demand_line` |
 | `answer` | writes each agency's protocol | the outbox |
 | `announce` | wakes one `build_city_order` run per survey whose order is out of date | asset `city_order_demand` |
 

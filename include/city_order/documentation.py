@@ -16,7 +16,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 _RULES_HEAD = """# Rules
 
 Generated from `include/expectations/` by `make docs`: do not edit. E refuses the line or the file, W is told and
-passes. A rule may be checked by several expectations, each with its own sentence. *Since* is the first survey day it judges.
+passes. A rule may be checked by several expectations, each with its own sentence. *Since* is the first survey day that
+it judges.
 """
 
 _DICTIONARY_HEAD = """# Data dictionary

@@ -96,7 +96,7 @@ def _demand_known_agencies(known: dict[str, Survey], surveys_folder: Path, folde
     for code, survey in known.items():
         if unknown := [agency for agency in survey.roster if agency not in agencies]:
             raise ReferenceError(
-                f"{surveys_folder / code}.yaml: the roster names agencies that {folder / 'agencies.csv'} does not have: "
+                f"{surveys_folder / code}.yaml: the roster names agencies that {folder / 'agencies.csv'} lacks: "
                 f"{', '.join(unknown)}. Add them there first."
             )
 

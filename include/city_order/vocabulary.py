@@ -66,6 +66,8 @@ class Certainty(StrEnum):
 
 
 class ReleaseStatus(StrEnum):
+    """How far a release is; it only moves forward."""
+
     DRAFT = "draft"
     AUDITED = "audited"
     PUBLISHED = "published"

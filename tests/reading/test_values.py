@@ -1,0 +1,176 @@
+"""Text → values: every usual spelling is understood, and nothing else is."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.city_order.values import (
+    Cleaned,
+    code,
+    collapsed,
+    free_text,
+    is_nothing,
+    number,
+    number_text,
+    spelling,
+    term,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "rule"),
+    [
+        ("1500", "1500", ""),
+        ("12.5", "12.5", ""),
+        ("-3", "-3", ""),
+        ("+3", "3", ""),
+        (" 1500 ", "1500", ""),
+        ("12,5", "12.5", "decimal_comma"),
+        ("1 500", "1500", "thousands"),
+        ("1\u00a0500\u00a0000", "1500000", "thousands"),
+        ("1\u202f500,50", "1500.50", "thousands+decimal_comma"),
+        ("\u22125", "-5", ""),
+        ("0", "0", ""),
+        ("999999999999999", "999999999999999", ""),
+    ],
+)
+def test_numbers(text, value, rule):
+    assert number(text) == Cleaned(Decimal(value), rule)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10-15",
+        "по мере необходимости",
+        "NaN",
+        "Infinity",
+        "-inf",
+        "1_000",
+        "7.7E+09",
+        "1e3",
+        "١٢٣",
+        "１２",
+        "10²",
+        "½",
+        "1.234,56",
+        "1,234,567",
+        "1 50",
+        "15 00",
+        "1 5000",
+        "12 шт",
+        "~100",
+        "5.",
+        ".5",
+        "--5",
+        "5%",
+        "0x10",
+        "5 / 6",
+        "1000000000000000",
+        "1\n500",
+        "2026-11-25",
+        "ИСТИНА",
+        "#Н/Д",
+    ],
+)
+def test_what_is_no_number_is_not_guessed(text):
+    assert number(text) == Cleaned(None, "")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "-", "—", "–", "\u2212", "нет", "Нет.", "Н/Д", "н/д", "нет данных", "Отсутствует"]
+)
+def test_words_for_nothing(text):
+    assert is_nothing(text)
+    for clean in (number, code, free_text):
+        assert clean(text) == Cleaned(None, "nothing")
+    assert term(text, {"шт": "796"}) == Cleaned(None, "nothing")
+
+
+@pytest.mark.parametrize("text", ["0", "нет аналога", "шт", "1"])
+def test_words_that_say_something(text):
+    assert not is_nothing(text)
+
+
+@given(
+    value=st.decimals(min_value=0, max_value=10**14, places=3),
+    group=st.sampled_from(["", " ", "\u00a0", "\u202f", "\u2009"]),
+    point=st.sampled_from([",", "."]),
+    sign=st.sampled_from(["", "-", "+", "\u2212"]),
+    around=st.sampled_from(["", " ", "\u00a0", "\n"]),
+)
+def test_every_usual_spelling_gives_the_number_back(value, group, point, sign, around):
+    whole, _, part = f"{value:,f}".partition(".")
+    typed = around + sign + whole.replace(",", group) + point + part + around
+    expected = -value if sign in ("-", "\u2212") else value
+    assert number(typed).value == expected
+
+
+@given(st.text(max_size=20))
+def test_a_value_is_always_finite_and_never_made_of_other_signs(text):
+    value = number(text).value
+    if value is not None:
+        assert value.is_finite()
+        assert "".join(sign for sign in text if sign in "0123456789").lstrip("0") == str(value.copy_abs()).replace(
+            ".", ""
+        ).lstrip("0")
+        assert not any(sign.isalpha() for sign in text)
+
+
+@given(st.text(alphabet="0123456789 .,-_eE\u00a0٣²", max_size=12))
+def test_figures_in_disorder_give_no_value_or_the_one_they_spell(text):
+    value = number(text).value
+    assert value is None or value == Decimal("".join(text.split()).replace(",", "."))
+
+
+@pytest.mark.parametrize(("value", "text"), [("5.00", "5"), ("5", "5"), ("500", "500"), ("0.0", "0"), ("1.50", "1.5")])
+def test_equal_numbers_have_one_text(value, text):
+    assert number_text(Decimal(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "rule"),
+    [
+        ("26.11.30", "26.11.30", ""),
+        (" 26.11.30\u00a0", "26.11.30", "spaces"),
+        ("26. 11.30", "26.11.30", "spaces"),
+        ("26,11,30", "26.11.30", "comma_for_point"),
+        ("27,20,23, 130", "27.20.23.130", "spaces+comma_for_point"),
+        ("2611,30", "2611,30", ""),
+        ("26.11,30", "26.11,30", ""),
+        ("2030-11-26", "2030-11-26", ""),
+    ],
+)
+def test_codes(text, value, rule):
+    assert code(text) == Cleaned(value, rule)
+
+
+def test_free_text_is_collapsed_and_composed():
+    assert free_text("Датчик  уровня\n(верхний)") == Cleaned("Датчик уровня (верхний)", "spaces")
+    assert free_text("й".encode().decode()) == Cleaned("й", "")
+    assert free_text("и\u0306") == Cleaned("й", "spaces")
+    assert free_text("со\u00adбака\ufeff").value == "собака"
+
+
+@given(st.text())
+def test_collapsing_twice_is_collapsing_once(text):
+    assert collapsed(collapsed(text)) == collapsed(text)
+
+
+@pytest.mark.parametrize("text", ["тыс. шт.", "Тыс.шт", "ТЫС ШТ", " тыс.\u00a0шт ", "тыс шт."])
+def test_spellings_of_one_unit(text):
+    assert term(text, {spelling("тыс. шт"): "798"}) == Cleaned("798", "spelling")
+
+
+def test_an_unknown_unit_is_not_guessed():
+    assert term("штучка", {"шт": "796"}) == Cleaned(None, "")
+    assert term("796", {"796": "796"}) == Cleaned("796", "")
+
+
+@given(st.text())
+def test_spelling_is_stable(text):
+    assert spelling(spelling(text)) == spelling(text)
