@@ -21,6 +21,11 @@ def is_personal_inn(text: str) -> bool:
     return _digits(text, 12) and inn.is_valid(text)
 
 
+def is_of_a_person(text: str) -> bool:
+    """Whether `text` has the twelve digits of a person's INN, right or mistyped: not to be stored either way."""
+    return _digits("".join(text.split()), 12)
+
+
 def is_kpp(text: str) -> bool:
     """Whether `text` is a KPP: nine signs, the fifth and sixth also capital Latin letters."""
     return bool(_KPP.fullmatch(text)) and set(text) != {"0"}

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -33,7 +34,7 @@ from include.city_order import (
     warehouse,
 )
 from include.city_order.drop_dates import Night
-from include.city_order.personal_data import mask
+from include.city_order.personal_data import HIDDEN, mask
 from include.city_order.readings import RawLine, Reading
 from include.city_order.site import Site
 from include.city_order.vocabulary import DEMAND_YEARS, FIELDS, MOSCOW, LineState, Programme, demand_field
@@ -166,17 +167,22 @@ def read(site: Site, receipts: Sequence[int]) -> int:
 
 
 def _masked_reading(reading: Reading) -> Reading:
-    """The reading without personal data: it ends in the archive."""
-    lines = [
-        RawLine(line.member, line.sheet, line.row_number, {name: mask(text) for name, text in line.values.items()})
-        for line in reading.lines
-    ]
-    return Reading(
-        **{
-            **{name: getattr(reading, name) for name in reading.__dataclass_fields__},
-            "lines": lines,
-            "totals": [],
-        }
+    """The reading without personal data, in cells and in names of files and sheets: it ends in the archive."""
+    return replace(
+        reading,
+        lines=[
+            RawLine(
+                mask(line.member),
+                mask(line.sheet),
+                line.row_number,
+                {name: mask(text) for name, text in line.values.items()},
+            )
+            for line in reading.lines
+        ],
+        totals=[],
+        tables=[replace(table, member=mask(table.member), sheet=mask(table.sheet)) for table in reading.tables],
+        left_out=[row._replace(member=mask(row.member), sheet=mask(row.sheet)) for row in reading.left_out],
+        ambiguous_fields={name: [mask(cell) for cell in cells] for name, cells in reading.ambiguous_fields.items()},
     )
 
 
@@ -205,7 +211,7 @@ def _stage(cursor: warehouse.Cursor, receipt_no: int, reading: Reading, clean: S
         "missing_fields": "{" + ",".join(reading.missing_fields) + "}",
         "ambiguous_fields": reading.ambiguous_fields,
         "sender_inn": inn.value or "",
-        "sender_inn_typed": mask(reading.sender_inn),
+        "sender_inn_typed": HIDDEN if identifiers.is_of_a_person(reading.sender_inn) else mask(reading.sender_inn),
         "sender_inn_problem": identifiers.inn_problem(reading.sender_inn),
         "sender_inn_cell": reading.sender_inn_cell,
         "sender_kpp": mask("".join(reading.sender_kpp.split())),
@@ -284,7 +290,8 @@ def _quarantine_reason(row: dict[str, Any]) -> str:
     """Why the department or we must act before a receipt can be judged; '' if nothing keeps it from being checked."""
     if not row["placed"]:
         return "misplaced"
-    if not row["survey_known"]:
+    if not row["survey_known"] or row["reading_outcome"] is None:
+        # No reading: the survey's file has gone since it was loaded, and with it the form to read by.
         return "unknown_survey"
     if not row["agency_known"]:
         return "unknown_agency"
