@@ -36,7 +36,7 @@ comment on column reference.agency_version.source is 'Where the row comes from.'
 comment on column reference.agency_version.source_date is 'Date of the source.';
 
 create table reference.survey (
-    survey_code text primary key,
+    survey_code text primary key check (survey_code ~ '^[a-z][a-z0-9]*(-[a-z0-9]+)*$'),
     programme text not null check (programme in ('ecb', 'battery')),
     title text not null,
     opens_date date not null,

@@ -1,0 +1,59 @@
+-- Law 7: a release is whole: each of its rows has one key, shows a product of the release and comes from its inputs.
+with
+
+row_of_release as (
+    select
+        'order_line' as table_name,
+        product_id,
+        null as agency_code,
+        null::bigint as submission_id,
+        concat_ws(' ', product_id, unit, year) as key
+    from city_order.order_line
+    where release_id = %(release_id)s
+    union all
+    select
+        'exclusion' as table_name,
+        product_id,
+        agency_code,
+        submission_id,
+        concat_ws(' ', submission_id, line_position, year) as key
+    from city_order.exclusion
+    where release_id = %(release_id)s
+    union all
+    select
+        'surplus' as table_name,
+        product_id,
+        agency_code,
+        null::bigint as submission_id,
+        concat_ws(' ', agency_code, product_id, unit) as key
+    from city_order.surplus
+    where release_id = %(release_id)s
+),
+
+looked_up as (
+    select
+        row_of_release.table_name,
+        row_of_release.key,
+        count(*) over (partition by row_of_release.table_name, row_of_release.key) as rows_of_key,
+        row_of_release.product_id in (
+            select product.product_id from city_order.product
+            where product.release_id = %(release_id)s
+        ) as product_is_shown,
+        row_of_release.agency_code is null or exists (
+            select 1 from city_order.release_input
+            where
+                release_input.release_id = %(release_id)s and release_input.agency_code = row_of_release.agency_code
+                and release_input.submission_id = coalesce(row_of_release.submission_id, release_input.submission_id)
+        ) as comes_from_input
+    from row_of_release
+)
+
+select
+    table_name,
+    key,
+    rows_of_key,
+    product_is_shown,
+    comes_from_input
+from looked_up
+where rows_of_key > 1 or not product_is_shown or not comes_from_input
+order by table_name, key

@@ -1,0 +1,187 @@
+-- What the city needs of each product, year by year: all that was asked for, and what stock and contracts leave of it.
+-- The years stand side by side until the last step: to unpivot after grouping is several times cheaper.
+-- Grain: product_id, unit, year.  Reads: city_order.release_input, core.demand_line, core.product.
+with
+
+-- What the release recorded, not what stands today: so an earlier release can be rebuilt.
+input as (
+    select
+        agency_code,
+        submission_id
+    from city_order.release_input
+    where release_id = %(release_id)s
+),
+
+-- A line with no way to pieces cannot be added to others: it is an exclusion.
+line as (
+    select
+        input.agency_code,
+        demand_line.*
+    from input
+    inner join core.demand_line using (submission_id)
+    where demand_line.pieces_per_unit is not null
+),
+
+-- In pieces, but for money: prices are per typed unit, and each line's sum is rounded to kopecks.
+agency_need as (
+    select
+        agency_code,
+        product_id,
+        coalesce(sum(stock * pieces_per_unit), 0) + coalesce(sum(contracted * pieces_per_unit), 0) as in_hand,
+        coalesce(sum(demand_2026 * pieces_per_unit), 0) as gross_2026,
+        coalesce(sum(demand_2027 * pieces_per_unit), 0) as gross_2027,
+        coalesce(sum(demand_2028 * pieces_per_unit), 0) as gross_2028,
+        coalesce(sum(demand_2029 * pieces_per_unit), 0) as gross_2029,
+        coalesce(sum(demand_2030 * pieces_per_unit), 0) as gross_2030,
+        coalesce(sum(demand_2031 * pieces_per_unit), 0) as gross_2031,
+        coalesce(sum(demand_2032 * pieces_per_unit), 0) as gross_2032,
+        coalesce(sum(demand_2033 * pieces_per_unit), 0) as gross_2033,
+        coalesce(sum(demand_2034 * pieces_per_unit), 0) as gross_2034,
+        coalesce(sum(demand_2035 * pieces_per_unit), 0) as gross_2035,
+        sum(demand_2026 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2026,
+        sum(demand_2027 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2027,
+        sum(demand_2028 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2028,
+        sum(demand_2029 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2029,
+        sum(demand_2030 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2030,
+        sum(demand_2031 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2031,
+        sum(demand_2032 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2032,
+        sum(demand_2033 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2033,
+        sum(demand_2034 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2034,
+        sum(demand_2035 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2035,
+        sum(round(demand_2026 * unit_price_rub * 100)) filter (where demand_2026 > 0) as kopecks_2026,
+        sum(round(demand_2027 * unit_price_rub * 100)) filter (where demand_2027 > 0) as kopecks_2027,
+        sum(round(demand_2028 * unit_price_rub * 100)) filter (where demand_2028 > 0) as kopecks_2028,
+        sum(round(demand_2029 * unit_price_rub * 100)) filter (where demand_2029 > 0) as kopecks_2029,
+        sum(round(demand_2030 * unit_price_rub * 100)) filter (where demand_2030 > 0) as kopecks_2030,
+        sum(round(demand_2031 * unit_price_rub * 100)) filter (where demand_2031 > 0) as kopecks_2031,
+        sum(round(demand_2032 * unit_price_rub * 100)) filter (where demand_2032 > 0) as kopecks_2032,
+        sum(round(demand_2033 * unit_price_rub * 100)) filter (where demand_2033 > 0) as kopecks_2033,
+        sum(round(demand_2034 * unit_price_rub * 100)) filter (where demand_2034 > 0) as kopecks_2034,
+        sum(round(demand_2035 * unit_price_rub * 100)) filter (where demand_2035 > 0) as kopecks_2035,
+        count(*) filter (where demand_2026 > 0) as lines_2026,
+        count(*) filter (where demand_2027 > 0) as lines_2027,
+        count(*) filter (where demand_2028 > 0) as lines_2028,
+        count(*) filter (where demand_2029 > 0) as lines_2029,
+        count(*) filter (where demand_2030 > 0) as lines_2030,
+        count(*) filter (where demand_2031 > 0) as lines_2031,
+        count(*) filter (where demand_2032 > 0) as lines_2032,
+        count(*) filter (where demand_2033 > 0) as lines_2033,
+        count(*) filter (where demand_2034 > 0) as lines_2034,
+        count(*) filter (where demand_2035 > 0) as lines_2035
+    from line
+    group by agency_code, product_id
+),
+
+-- short_2028 is what an agency still lacks of the years up to 2028 when all that it has in hand is used up.
+-- An agency's surplus is its own: it lessens no other agency's need.
+city_need as (
+    select
+        product_id,
+        sum(gross_2026) as gross_2026,
+        sum(gross_2027) as gross_2027,
+        sum(gross_2028) as gross_2028,
+        sum(gross_2029) as gross_2029,
+        sum(gross_2030) as gross_2030,
+        sum(gross_2031) as gross_2031,
+        sum(gross_2032) as gross_2032,
+        sum(gross_2033) as gross_2033,
+        sum(gross_2034) as gross_2034,
+        sum(gross_2035) as gross_2035,
+        sum(greatest(gross_2026 - in_hand, 0)) as short_2026,
+        sum(greatest(gross_2026 + gross_2027 - in_hand, 0)) as short_2027,
+        sum(greatest(gross_2026 + gross_2027 + gross_2028 - in_hand, 0)) as short_2028,
+        sum(greatest(gross_2026 + gross_2027 + gross_2028 + gross_2029 - in_hand, 0)) as short_2029,
+        sum(greatest(gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030 - in_hand, 0)) as short_2030,
+        sum(greatest(
+            gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
+            + gross_2031 - in_hand, 0
+        )) as short_2031,
+        sum(greatest(
+            gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
+            + gross_2031 + gross_2032 - in_hand, 0
+        )) as short_2032,
+        sum(greatest(
+            gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
+            + gross_2031 + gross_2032 + gross_2033 - in_hand, 0
+        )) as short_2033,
+        sum(greatest(
+            gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
+            + gross_2031 + gross_2032 + gross_2033 + gross_2034 - in_hand, 0
+        )) as short_2034,
+        sum(greatest(
+            gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
+            + gross_2031 + gross_2032 + gross_2033 + gross_2034 + gross_2035 - in_hand, 0
+        )) as short_2035,
+        sum(priced_2026) as priced_2026,
+        sum(priced_2027) as priced_2027,
+        sum(priced_2028) as priced_2028,
+        sum(priced_2029) as priced_2029,
+        sum(priced_2030) as priced_2030,
+        sum(priced_2031) as priced_2031,
+        sum(priced_2032) as priced_2032,
+        sum(priced_2033) as priced_2033,
+        sum(priced_2034) as priced_2034,
+        sum(priced_2035) as priced_2035,
+        sum(kopecks_2026) as kopecks_2026,
+        sum(kopecks_2027) as kopecks_2027,
+        sum(kopecks_2028) as kopecks_2028,
+        sum(kopecks_2029) as kopecks_2029,
+        sum(kopecks_2030) as kopecks_2030,
+        sum(kopecks_2031) as kopecks_2031,
+        sum(kopecks_2032) as kopecks_2032,
+        sum(kopecks_2033) as kopecks_2033,
+        sum(kopecks_2034) as kopecks_2034,
+        sum(kopecks_2035) as kopecks_2035,
+        count(*) filter (where gross_2026 > 0) as agencies_2026,
+        count(*) filter (where gross_2027 > 0) as agencies_2027,
+        count(*) filter (where gross_2028 > 0) as agencies_2028,
+        count(*) filter (where gross_2029 > 0) as agencies_2029,
+        count(*) filter (where gross_2030 > 0) as agencies_2030,
+        count(*) filter (where gross_2031 > 0) as agencies_2031,
+        count(*) filter (where gross_2032 > 0) as agencies_2032,
+        count(*) filter (where gross_2033 > 0) as agencies_2033,
+        count(*) filter (where gross_2034 > 0) as agencies_2034,
+        count(*) filter (where gross_2035 > 0) as agencies_2035,
+        sum(lines_2026) as lines_2026,
+        sum(lines_2027) as lines_2027,
+        sum(lines_2028) as lines_2028,
+        sum(lines_2029) as lines_2029,
+        sum(lines_2030) as lines_2030,
+        sum(lines_2031) as lines_2031,
+        sum(lines_2032) as lines_2032,
+        sum(lines_2033) as lines_2033,
+        sum(lines_2034) as lines_2034,
+        sum(lines_2035) as lines_2035
+    from agency_need
+    group by product_id
+)
+
+select
+    %(release_id)s as release_id,
+    city_need.product_id,
+    '796' as unit,
+    need.year,
+    need.gross_quantity,
+    need.net_quantity,
+    need.gross_quantity * product.voltage_v * product.capacity_ah * 0.001 as gross_energy_kwh,
+    need.net_quantity * product.voltage_v * product.capacity_ah * 0.001 as net_energy_kwh,
+    need.amount_kopecks,
+    trim_scale(coalesce(need.priced_quantity, 0) / need.gross_quantity) as priced_share,
+    need.agencies,
+    need.lines
+from city_need
+inner join core.product using (product_id)
+cross join lateral (
+    values
+    (2026, gross_2026, short_2026, priced_2026, kopecks_2026, agencies_2026, lines_2026),
+    (2027, gross_2027, short_2027 - short_2026, priced_2027, kopecks_2027, agencies_2027, lines_2027),
+    (2028, gross_2028, short_2028 - short_2027, priced_2028, kopecks_2028, agencies_2028, lines_2028),
+    (2029, gross_2029, short_2029 - short_2028, priced_2029, kopecks_2029, agencies_2029, lines_2029),
+    (2030, gross_2030, short_2030 - short_2029, priced_2030, kopecks_2030, agencies_2030, lines_2030),
+    (2031, gross_2031, short_2031 - short_2030, priced_2031, kopecks_2031, agencies_2031, lines_2031),
+    (2032, gross_2032, short_2032 - short_2031, priced_2032, kopecks_2032, agencies_2032, lines_2032),
+    (2033, gross_2033, short_2033 - short_2032, priced_2033, kopecks_2033, agencies_2033, lines_2033),
+    (2034, gross_2034, short_2034 - short_2033, priced_2034, kopecks_2034, agencies_2034, lines_2034),
+    (2035, gross_2035, short_2035 - short_2034, priced_2035, kopecks_2035, agencies_2035, lines_2035)
+) as need (year, gross_quantity, net_quantity, priced_quantity, amount_kopecks, agencies, lines)
+where need.gross_quantity > 0

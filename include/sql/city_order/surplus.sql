@@ -1,0 +1,47 @@
+-- Stock and contracts beyond all that an agency asks for in the years of the horizon. It is shown, and given to nobody.
+-- Grain: agency_code, product_id, unit.  Reads: city_order.release_input, core.demand_line.
+with
+
+input as (
+    select
+        agency_code,
+        submission_id
+    from city_order.release_input
+    where release_id = %(release_id)s
+),
+
+-- In pieces, or in the typed unit where there is no way to them: then only like is set against like.
+line as (
+    select
+        input.agency_code,
+        demand_line.product_id,
+        case when demand_line.pieces_per_unit is null then demand_line.unit else '796' end as unit,
+        coalesce(demand_line.pieces_per_unit, 1) as counted_per_unit,
+        coalesce(demand_line.stock, 0) + coalesce(demand_line.contracted, 0) as in_hand,
+        (
+            coalesce(demand_2026, 0) + coalesce(demand_2027, 0) + coalesce(demand_2028, 0) + coalesce(demand_2029, 0)
+            + coalesce(demand_2030, 0) + coalesce(demand_2031, 0) + coalesce(demand_2032, 0) + coalesce(demand_2033, 0)
+            + coalesce(demand_2034, 0) + coalesce(demand_2035, 0)
+        ) as asked
+    from input
+    inner join core.demand_line using (submission_id)
+),
+
+agency_need as (
+    select
+        agency_code,
+        product_id,
+        unit,
+        sum((in_hand - asked) * counted_per_unit) as surplus_quantity
+    from line
+    group by agency_code, product_id, unit
+)
+
+select
+    %(release_id)s as release_id,
+    agency_code,
+    product_id,
+    unit,
+    surplus_quantity
+from agency_need
+where surplus_quantity > 0

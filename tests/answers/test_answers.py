@@ -1,0 +1,328 @@
+"""The answers flow on a real warehouse: who gets which file, where, and when it is written again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from openpyxl import load_workbook
+from psycopg2.extensions import connection as Connection
+
+from include.city_order import answers
+
+pytestmark = pytest.mark.warehouse
+
+RULES, REFERENCE = "2026-09-01.rules", "2026-09-01.reference"
+FIRST_ARRIVAL = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+
+REFERENCE_DATA = """
+insert into reference.agency values ('dep-it');
+insert into reference.agency_version
+    (agency_code, valid_from, name, inn, kpp, source, source_date)
+values
+    ('dep-it', '2020-01-01', 'Департамент информационных технологий', '0000000019', '770001001', 'test', '2026-01-01'),
+    ('dep-it', '2027-01-01', 'Департамент с новым именем', '0000000019', '770001001', 'test', '2026-01-01');
+insert into reference.survey values (
+    'ecb-2026', 'ecb', 'Потребность в компонентах', '2026-10-01', '2026-11-20', '2026-09-01', '2026-09-01', 'r', 'r'
+);
+"""
+
+
+class Town:
+    """A warehouse with receipts in it, put there as reading, judging and loading leave them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.drops = 0
+
+    def one(self, query: str, *parameters: Any) -> Any:
+        with self.connection, self.connection.cursor() as cursor:
+            cursor.execute(query, parameters)
+            return cursor.fetchone()[0] if cursor.description else None
+
+    def receipt(
+        self,
+        verdict: str | None,
+        *,
+        survey: str | None = "ecb-2026",
+        agency: str | None = "dep-it",
+        reason: str = "",
+        accepted: int = 0,
+        rejected: int = 0,
+        repeats: int | None = None,
+        path: str | None = None,
+        day: int | None = None,
+    ) -> int:
+        """A receipt of its own day, in the order of the calls unless `day` says otherwise."""
+        self.drops += 1
+        arrived_at = FIRST_ARRIVAL + timedelta(days=self.drops if day is None else day)
+        return self.one(
+            """
+            insert into landing.receipt (
+                drop_key, survey_code, agency_code, drop_date, original_path, sha256, size_bytes, modified_ns,
+                arrived_at, verdict, reason, repeats_submission_id, lines_delivered, lines_accepted, lines_rejected
+            ) values (%s, %s, %s, %s, %s, %s, 10, 1, %s, %s, %s, %s, %s, %s, %s) returning receipt_no
+            """,
+            str(self.drops), survey, agency, arrived_at.date(), path or f"{survey}/{agency}/ответ {self.drops}.xlsx",
+            hashlib.sha256(str(self.drops).encode()).hexdigest(), arrived_at, verdict, reason, repeats,
+            accepted + rejected, accepted, rejected,
+        )  # fmt: skip
+
+    def reading(self, receipt_no: int, left_out: list[list[Any]]) -> None:
+        self.one(
+            """
+            insert into staging.reading (
+                receipt_no, reading_sha256, outcome, format, encoding, lines_delivered, nil_return, missing_fields,
+                ambiguous_fields, sender_inn, sender_inn_typed, sender_inn_problem, sender_inn_cell, sender_kpp,
+                sender_kpp_cell, tables, left_out
+            ) values (
+                %s, 'r', 'read', 'zip', 'cp1251', 1, false, '{}', '{}', '', '', '', '', '', '', '[]', %s
+            )
+            """,
+            receipt_no,
+            json.dumps(left_out),
+        )
+        self.one("insert into staging.form_column values (%s, 'a.xlsx', 'Лист1', 'unit', 'H')", receipt_no)
+
+    def judgement(self, receipt_no: int, outcome: str, accepted: int, rejected: int = 0, rules: str = RULES) -> None:
+        self.one("update quality.judgement set stands = false where receipt_no = %s", receipt_no)
+        self.one(
+            """
+            insert into quality.judgement (
+                receipt_no, rules_version, reference_version, stands, outcome, reason, reading_sha256, content_sha256,
+                lines_delivered, lines_accepted, lines_rejected, lines_duplicate, warnings
+            ) values (%s, %s, %s, true, %s, '', 'r', 'c', %s, %s, %s, 0, 0)
+            """,
+            receipt_no, rules, REFERENCE, outcome, accepted + rejected, accepted, rejected,
+        )  # fmt: skip
+
+    def finding(self, receipt_no: int, message: str, rules: str = RULES) -> None:
+        self.one(
+            """
+            insert into quality.finding (
+                receipt_no, rules_version, reference_version, rule_id, severity, member, sheet, cell, line_position,
+                field, value, message
+            ) values (%s, %s, %s, 'L07', 'E', '', 'Лист1', 'H5', 1, 'unit', '=cmd|x', %s)
+            """,
+            receipt_no, rules, REFERENCE, message,
+        )  # fmt: skip
+
+    def submission(self, receipt_no: int, items: dict[str, int | None]) -> int:
+        """A submission that asks for so many of each item in 2026."""
+        revision = 1 + self.one("select count(*) from core.submission")
+        self.one("update core.submission set withdrawn_at = now() where superseded_by is null and withdrawn_at is null")
+        submission_id = self.one(
+            """
+            insert into core.submission (
+                survey_code, agency_code, revision, receipt_no, rules_version, reference_version, content_sha256
+            ) values ('ecb-2026', 'dep-it', %s, %s, %s, %s, 'c') returning submission_id
+            """,
+            revision, receipt_no, RULES, REFERENCE,
+        )  # fmt: skip
+        for position, (item, demand) in enumerate(items.items(), 1):
+            product_id = hashlib.sha256(item.encode()).hexdigest()[:16]
+            self.one("insert into core.product values (%s, 'ecb') on conflict do nothing", product_id)
+            self.one(
+                """
+                insert into core.demand_line (
+                    submission_id, line_position, receipt_no, member, sheet, row_number, raw, cleaned_by, product_id,
+                    item_name, part_number, unit, demand_2026, outside_horizon
+                ) values (%s, %s, %s, '', 'Лист1', %s, '{}', '{}', %s, 'Микросхема', %s, '796', %s, '{}')
+                """,
+                submission_id, position, receipt_no, position, product_id, item, demand,
+            )  # fmt: skip
+        return submission_id
+
+    def revision(self, items: dict[str, int | None], *, rejected: int = 0, day: int | None = None) -> int:
+        """A receipt that was read, judged and loaded."""
+        verdict = "partly_accepted" if rejected else "accepted"
+        receipt_no = self.receipt(verdict, accepted=len(items), rejected=rejected, day=day)
+        self.judgement(receipt_no, "loadable", len(items), rejected)
+        self.submission(receipt_no, items)
+        return receipt_no
+
+
+@pytest.fixture
+def town(warehouse):
+    connection = psycopg2.connect(warehouse.ingest)
+    town = Town(connection)
+    town.one(REFERENCE_DATA)
+    yield town
+    connection.close()
+
+
+def said(path: Path) -> dict[str, str]:
+    """The first sheet's values by their labels."""
+    sheet = load_workbook(BytesIO(path.read_bytes()))["Протокол"]
+    return {row[0]: row[1] for row in sheet.iter_rows(max_col=2, values_only=True) if row[1]}
+
+
+def files(outbox: Path) -> list[str]:
+    return sorted(path.relative_to(outbox).as_posix() for path in outbox.rglob("*") if path.is_file())
+
+
+def test_each_verdict_is_answered_in_its_place_and_once(warehouse, town: Town, tmp_path: Path):
+    accepted = town.revision({"A": 5})
+    partly = town.revision({"A": 5}, rejected=1)
+    town.finding(partly, "Укажите единицу измерения.")
+    warned = town.revision({"A": 6})
+    town.one("update landing.receipt set verdict = 'accepted_with_warnings' where receipt_no = %s", warned)
+    submission = town.one("select submission_id from core.submission where receipt_no = %s", warned)
+    duplicate = town.receipt("duplicate", repeats=submission)
+    rejected = town.receipt("rejected", reason="F02", rejected=4)
+    town.judgement(rejected, "rejected", 0, 4)
+    limit = town.receipt("quarantined", reason="limit_memory")
+    stranger = town.receipt("quarantined", agency="кто-то", reason="unknown_agency")
+    unjudged = town.receipt(None)
+
+    everyone = [accepted, partly, warned, duplicate, rejected, limit, stranger]
+    assert answers.write(warehouse.ingest, tmp_path, [accepted, unjudged]) == everyone
+    home = tmp_path / "ecb-2026" / "dep-it"
+    assert files(tmp_path) == sorted(
+        [f"_unresolved/{stranger}-protocol.xlsx"] + [f"ecb-2026/dep-it/{no}-protocol.xlsx" for no in everyone[:-1]]
+    )
+    decisions = {receipt_no: said(home / f"{receipt_no}-protocol.xlsx")["Решение"] for receipt_no in everyone[:-1]}
+    assert list(decisions.values()) == [
+        "Принят",
+        "Принят частично",
+        "Принят с замечаниями",
+        "Повтор файла, присланного раньше",
+        "Не принят",
+        "Отложен до решения департамента",
+    ]
+    assert f"№ {warned}" in said(home / f"{duplicate}-protocol.xlsx")["Что это значит"]
+    assert said(home / f"{accepted}-protocol.xlsx")["Организация"] == "Департамент информационных технологий"
+    assert "Укажите единицу измерения." in said(home / f"{partly}-protocol.xlsx").values()
+
+    for receipt_no in everyone[:-1]:
+        path = f"ecb-2026/dep-it/{receipt_no}-protocol.xlsx"
+        digest = hashlib.sha256((tmp_path / path).read_bytes()).hexdigest()
+        assert town.one("select answer_path = %s and answer_sha256 = %s and answered_at is not null "
+                        "from landing.receipt where receipt_no = %s", path, digest, receipt_no)  # fmt: skip
+        assert stat.S_IMODE((tmp_path / path).stat().st_mode) == 0o644
+    assert town.one("select answered_at is null from landing.receipt where receipt_no = %s", unjudged)
+
+    written = {path: (tmp_path / path).stat().st_mtime_ns for path in files(tmp_path)}
+    assert answers.write(warehouse.ingest, tmp_path, everyone) == []
+    assert {path: (tmp_path / path).stat().st_mtime_ns for path in files(tmp_path)} == written
+
+
+def test_a_deleted_answer_is_written_again(warehouse, town: Town, tmp_path: Path):
+    receipt_no = town.revision({"A": 5})
+    answers.write(warehouse.ingest, tmp_path, [])
+    [path] = tmp_path.rglob("*.xlsx")
+    content = path.read_bytes()
+    path.unlink()
+    assert answers.write(warehouse.ingest, tmp_path, [receipt_no]) == [receipt_no]
+    assert path.read_bytes() == content
+
+
+def test_folders_of_a_drop_never_become_a_path(warehouse, town: Town, tmp_path: Path):
+    outbox = tmp_path / "outbox"
+    hostile = [("../..", "dep-it"), ("ecb-2026", "../../x"), ("/etc", "/etc"), ("ecb-2026", "dep-it/.."), (None, None)]
+    receipts = [
+        town.receipt("quarantined", survey=survey, agency=agency, reason="misplaced", path=f"{survey}/{agency}/=1+1")
+        for survey, agency in hostile
+    ]
+    assert answers.write(warehouse.ingest, outbox, []) == receipts
+    assert [path.name for path in tmp_path.iterdir()] == ["outbox"]
+    assert files(outbox) == sorted(f"_unresolved/{receipt_no}-protocol.xlsx" for receipt_no in receipts)
+    assert said(outbox / "_unresolved" / f"{receipts[0]}-protocol.xlsx")["Где лежал"] == "../../dep-it/=1+1"
+
+
+def test_an_answer_moves_when_its_sender_becomes_known(warehouse, town: Town, tmp_path: Path):
+    receipt_no = town.receipt("quarantined", agency="dep-new", reason="unknown_agency")
+    answers.write(warehouse.ingest, tmp_path, [])
+    town.one("insert into reference.agency values ('dep-new')")
+    assert answers.write(warehouse.ingest, tmp_path, [receipt_no]) == [receipt_no]
+    assert files(tmp_path) == [f"ecb-2026/dep-new/{receipt_no}-protocol.xlsx"]
+
+
+def test_only_the_standing_judgement_speaks(warehouse, town: Town, tmp_path: Path):
+    receipt_no = town.receipt("partly_accepted", accepted=1, rejected=1)
+    town.judgement(receipt_no, "loadable", 1, 1)
+    town.finding(receipt_no, "Старая причина.")
+    answers.write(warehouse.ingest, tmp_path, [])
+    town.judgement(receipt_no, "loadable", 2, 3, rules="newer")
+    town.finding(receipt_no, "Новая причина.", rules="newer")
+    assert answers.write(warehouse.ingest, tmp_path, [receipt_no]) == [receipt_no]
+    protocol = said(tmp_path / f"ecb-2026/dep-it/{receipt_no}-protocol.xlsx")
+    assert "Новая причина." in protocol.values()
+    assert "Старая причина." not in protocol.values()
+    assert protocol["Что это значит"].startswith("Принято строк: 2 из 5.")
+
+
+def test_what_was_read_is_told(warehouse, town: Town, tmp_path: Path):
+    receipt_no = town.revision({"A": 5})
+    left_out = [
+        ["a.xlsx", "Лист1", 9, "total"],
+        ["a.xlsx", "Лист1", 12, "total"],
+        ["скан.pdf", "", 0, "unknown_format"],
+    ]
+    town.reading(receipt_no, left_out)
+    answers.write(warehouse.ingest, tmp_path, [])
+    protocol = said(tmp_path / f"ecb-2026/dep-it/{receipt_no}-protocol.xlsx")
+    assert protocol["Формат файла"] == "архив ZIP с таблицами, кодировка Windows-1251"
+    assert protocol["Прочитанные листы"] == "a.xlsx: Лист1"
+    assert protocol["Прочитано строк"] == "1: принято 1, не принято 0, повторов 0"
+    assert protocol["Не считаются строками"] == "строки итогов: 2; файлы архива, в которых нет таблиц: 1 (скан.pdf)"
+
+
+def test_a_correction_names_what_leaves_and_only_looks_back(warehouse, town: Town, tmp_path: Path):
+    town.revision({"A": 1, "B": 2, "C": 3, "blank": None}, day=1)
+    correction = town.revision({"A": 1, "blank": None}, rejected=2, day=5)
+    answers.write(warehouse.ingest, tmp_path, [])
+    path = tmp_path / f"ecb-2026/dep-it/{correction}-protocol.xlsx"
+    protocol = said(path)
+    assert protocol["Больше не в заказе: 2"] == "Микросхема, B\nМикросхема, C"
+    assert "Внимание" not in protocol
+
+    later = town.revision({"Z": 1}, day=9)
+    town.one(
+        "update landing.receipt set lines_superseded = lines_accepted, lines_accepted = 0 where receipt_no = %s",
+        correction,
+    )
+    assert answers.write(warehouse.ingest, tmp_path, [correction]) == [later]
+    assert said(path) == protocol
+    assert f"№ {correction}" in said(tmp_path / f"ecb-2026/dep-it/{later}-protocol.xlsx")["Внимание"]
+
+
+def test_the_revision_before_is_that_of_the_receipts_order(warehouse, town: Town, tmp_path: Path):
+    last = town.revision({"A": 1}, day=9)
+    before = town.revision({"A": 1, "B": 1}, day=5)
+    town.revision({"C": 1}, day=1)
+    repeat = town.revision({"D": 1}, day=7)
+    submission = town.one("select submission_id from core.submission where receipt_no = %s", before)
+    town.one("update landing.receipt set verdict = 'duplicate', repeats_submission_id = %s where receipt_no = %s",
+             submission, repeat)  # fmt: skip
+    answers.write(warehouse.ingest, tmp_path, [])
+    protocol = said(tmp_path / f"ecb-2026/dep-it/{last}-protocol.xlsx")
+    assert f"№ {before} " in protocol["Прежний ответ"]
+    assert protocol["Больше не в заказе: 1"] == "Микросхема, B"
+
+
+def test_two_writers_at_once_leave_one_answer_each(warehouse, town: Town, tmp_path: Path):
+    receipts = [town.revision({"A": number}) for number in range(1, 9)]
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: answers.write(warehouse.ingest, tmp_path, receipts), range(2))
+    assert sorted(first + second) == receipts
+    assert len(files(tmp_path)) == len(receipts)
+
+
+def test_an_outbox_that_cannot_be_written_records_nothing(warehouse, town: Town, tmp_path: Path):
+    receipt_no = town.revision({"A": 1})
+    outbox = tmp_path / "outbox"
+    outbox.write_text("a file where a folder should be")
+    with pytest.raises(OSError):
+        answers.write(warehouse.ingest, outbox, [])
+    assert town.one(
+        "select answered_at is null and answer_path is null from landing.receipt where receipt_no = %s", receipt_no
+    )

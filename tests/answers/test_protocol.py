@@ -1,0 +1,295 @@
+"""What the agency reads: protocols are rendered, opened again, and read cell by cell."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from io import BytesIO
+
+import pytest
+from openpyxl import load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
+from include.city_order import protocol
+from include.city_order.protocol import Correction, Finding, LeftOut, ProtocolFacts
+from include.city_order.vocabulary import Verdict
+
+PARTLY = ProtocolFacts(
+    receipt_no=15,
+    verdict="partly_accepted",
+    reason="",
+    original_path="ecb-2026/dep-it/Ответ на опрос.xlsx",
+    arrived_at=datetime(2026, 11, 10, 21, 30, tzinfo=UTC),
+    survey_title="Потребность города в электронных компонентах",
+    agency_name="Департамент информационных технологий",
+    closes_date=date(2026, 11, 20),
+    format="xlsx",
+    sheets=("Лист1", "Лист2"),
+    lines_accepted=178,
+    lines_rejected=2,
+    lines_duplicate=1,
+    left_out=(LeftOut("total", 3), LeftOut("note", 2)),
+)
+UNIT = Finding("L07", "E", "", "Лист1", "H5", 3, "unit", "коробка", "Укажите единицу измерения по ОКЕИ.")
+
+
+def opened(facts: ProtocolFacts) -> tuple[Worksheet, Worksheet]:
+    workbook = load_workbook(BytesIO(protocol.render(facts)))
+    assert workbook.sheetnames == ["Протокол", "Замечания"]
+    return workbook["Протокол"], workbook["Замечания"]
+
+
+def labelled(facts: ProtocolFacts) -> dict[str, str]:
+    """The first sheet's values by their labels."""
+    return {row[0]: row[1] for row in opened(facts)[0].iter_rows(max_col=2, values_only=True) if row[1]}
+
+
+def grouped(facts: ProtocolFacts) -> list[tuple]:
+    """The rows of the first sheet's table of causes."""
+    rows = list(opened(facts)[0].iter_rows(max_col=6, values_only=True))
+    start = next(number for number, row in enumerate(rows) if row[0] == "Что это")
+    return rows[start + 1 :]
+
+
+def test_a_partly_accepted_file_is_told_what_was_read_and_what_to_do():
+    said = labelled(PARTLY)
+    assert said["Квитанция"] == "№ 15"
+    assert said["Обследование"] == PARTLY.survey_title
+    assert said["Организация"] == PARTLY.agency_name
+    assert said["Файл"] == "Ответ на опрос.xlsx"
+    assert said["Получен"] == "11 ноября 2026 года, 00:30 по московскому времени"
+    assert said["Решение"] == "Принят частично"
+    assert said["Что это значит"].startswith("Принято строк: 178 из 181. Строки с ошибками (2) в заказ не войдут")
+    assert "целиком" in said["Что делать"]
+    assert said["До какого времени"].startswith("До 23:59 20 ноября 2026 года по московскому времени.")
+    assert said["Формат файла"] == "книга Excel (XLSX)"
+    assert said["Прочитанные листы"] == "Лист1, Лист2"
+    assert said["Прочитано строк"] == "181: принято 178, не принято 2, повторов 1"
+    assert said["Не считаются строками"] == "примечания и подписи: 2; строки итогов: 3"
+
+
+@pytest.mark.parametrize(
+    ("arrived_at", "beginning"),
+    [
+        (datetime(2026, 11, 19, 20, 59, tzinfo=UTC), "До 23:59 20 ноября 2026 года по московскому времени. Файл"),
+        (datetime(2026, 11, 20, 20, 59, tzinfo=UTC), "До 23:59 20 ноября 2026 года по московскому времени. Когда вы"),
+        (datetime(2026, 11, 20, 21, 0, tzinfo=UTC), "Срок приёма ответов прошёл: он закончился 20 ноября 2026 года"),
+    ],
+)
+def test_the_term_is_measured_from_the_arrival_in_moscow_time(arrived_at: datetime, beginning: str):
+    assert labelled(replace(PARTLY, arrived_at=arrived_at))["До какого времени"].startswith(beginning)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_has_its_words(verdict: Verdict):
+    said = labelled(replace(PARTLY, verdict=verdict))
+    assert said["Решение"] == protocol.VERDICTS[verdict]
+    assert said["Что это значит"].endswith(".")
+    assert said["Что делать"].endswith(".")
+
+
+def test_a_quarantined_file_is_told_that_the_department_acts():
+    facts = ProtocolFacts(1, "quarantined", "unknown_agency", "ecb-2026/кто-то/ответ.xlsx", PARTLY.arrived_at)
+    said = labelled(facts)
+    assert said["Организация"] == "не определена"
+    assert said["Где лежал"] == "ecb-2026/кто-то/ответ.xlsx"
+    assert "нет в справочнике" in said["Что это значит"]
+    assert said["Что делать"].startswith("От вас ничего не требуется")
+    assert said["Замечания"] == "Строки не проверялись."
+    assert "До какого времени" not in said
+
+
+@pytest.mark.parametrize("code", list(protocol.REASONS))
+def test_every_reason_has_its_own_sentence(code: str):
+    verdict = "quarantined" if code.startswith(("limit_", "unknown_s", "unknown_a", "misplaced")) else "rejected"
+    said = labelled(replace(PARTLY, verdict=verdict, reason=code))
+    assert protocol.REASONS[code][0] in said["Что это значит"]
+    assert said["Что делать"] == protocol.REASONS[code][1]
+
+
+def test_the_reader_s_reason_explains_a_refusal_that_names_only_a_rule():
+    said = labelled(replace(PARTLY, verdict="rejected", reason="F01", reading_reason="encrypted"))
+    assert said["Что делать"] == "Снимите с файла пароль и пришлите его снова."
+
+
+def test_an_unknown_reason_gets_a_general_sentence_and_never_its_code():
+    said = labelled(replace(PARTLY, verdict="quarantined", reason="solar_storm"))
+    assert said["Что это значит"] == "Файл получен, но проверить его автоматически не удалось."
+    assert not [text for text in said.values() if "solar_storm" in text]
+
+
+def test_a_duplicate_names_the_receipt_that_it_repeats():
+    facts = replace(
+        PARTLY, verdict="duplicate", repeats_receipt_no=7, repeats_arrived_at=datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
+    )
+    assert "квитанции № 7 (получен 5 октября 2026 года, 12:00" in labelled(facts)["Что это значит"]
+
+
+def test_a_nil_return_is_accepted_as_such():
+    facts = replace(PARTLY, verdict="accepted", nil_return=True, lines_accepted=0, lines_rejected=0, lines_duplicate=0)
+    assert labelled(facts)["Что это значит"] == "Принято сообщение о том, что потребности нет."
+
+
+def test_a_correction_names_what_leaves_the_order():
+    leaving = tuple(f"Микросхема {number}" for number in range(20))
+    correction = Correction(12, datetime(2026, 10, 5, 9, 0, tzinfo=UTC), 30, 28, 23, leaving)
+    said = labelled(replace(PARTLY, correction=correction))
+    assert said["Прежний ответ"].startswith("Этот файл заменяет целиком ваш ответ по квитанции № 12 (получен 5 октября")
+    named = said["Больше не в заказе: 23"].split("\n")
+    assert named == [*leaving, "и ещё 3"]
+    assert "Внимание" not in said
+
+
+@pytest.mark.parametrize(("shared", "warned"), [(0, True), (3, True), (4, False), (20, False)])
+def test_a_revision_with_little_in_common_says_so_first(shared: int, warned: bool):
+    correction = Correction(12, datetime(2026, 10, 5, 9, 0, tzinfo=UTC), 20, shared, 5, ())
+    said = labelled(replace(PARTLY, correction=correction))
+    assert ("Внимание" in said) == warned
+    if warned:
+        assert next(iter(said)) == "Внимание", "the first thing below the title"
+        assert said["Внимание"].startswith("Этот файл целиком заменяет ваш ответ по квитанции № 12")
+
+
+def test_a_nil_return_before_or_after_has_no_items_to_compare():
+    assert not Correction(12, PARTLY.arrived_at, 20, 0, 0, ()).has_little_in_common
+    assert not Correction(12, PARTLY.arrived_at, 0, 0, 20, ()).has_little_in_common
+
+
+def test_findings_are_grouped_by_cause_errors_first():
+    warning = Finding("L10", "W", "", "Лист1", "D5", 3, "part_number", "", "Укажите обозначение.")
+    whole = Finding("F02", "E", "", "", "", None, "missing", "", "Нет обязательной графы.")
+    units = [replace(UNIT, cell=f"H{row}", line_position=row, value=f"коробка {row}") for row in range(5, 12)]
+    rows = grouped(replace(PARTLY, findings=(*[warning] * 9, *reversed(units), whole)))
+    assert rows == [
+        ("Ошибка", "Нет обязательной графы.", "весь файл", 1, "весь файл", None),
+        (
+            "Ошибка", UNIT.message, "Единица измерения", 7,
+            "Лист1!H5, H6, H7, H8, H9 и ещё 2", "коробка 5",
+        ),
+        (
+            "Предупреждение", "Укажите обозначение.", "Обозначение", 9,
+            "Лист1!D5, D5, D5, D5, D5 и ещё 4", "(пусто)",
+        ),
+    ]  # fmt: skip
+
+
+def test_a_finding_about_the_whole_file_shows_no_code_of_the_reader():
+    whole = Finding("F01", "E", "", "", "", None, "", "encrypted", "Файл не удалось прочитать.")
+    facts = replace(PARTLY, findings=(whole,))
+    assert grouped(facts) == [("Ошибка", "Файл не удалось прочитать.", "весь файл", 1, "весь файл", None)]
+    assert opened(facts)[1]["E2"].value is None
+
+
+def test_a_finding_above_the_table_is_addressed_by_its_cell():
+    inn = Finding("F10", "E", "", "", "Лист1!B3", None, "sender_inn", "7700", "Исправьте ИНН.")
+    assert grouped(replace(PARTLY, findings=(inn,))) == [("Ошибка", "Исправьте ИНН.", "ИНН", 1, "Лист1!B3", "7700")]
+
+
+def test_one_rule_with_two_sentences_is_two_causes():
+    findings = (UNIT, replace(UNIT, message="Укажите количество в упаковке."), replace(UNIT, field="pack_size"))
+    assert len(protocol.causes(findings)) == 3
+
+
+def test_every_finding_has_a_row_on_the_second_sheet():
+    demand = replace(
+        UNIT, member="a.xlsx", field="demand_2027", value="по мере необходимости", severity="W", rule_id="L05"
+    )
+    sheet = opened(replace(PARTLY, findings=(demand, UNIT)))[1]
+    rows = list(sheet.iter_rows(values_only=True))
+    assert rows[0] == (
+        "Файл в архиве", "Лист", "Ячейка", "Графа", "Что введено", "Что это", "Что не так и как исправить", "Правило",
+    )  # fmt: skip
+    assert rows[1:] == [
+        (None, "Лист1", "H5", "Единица измерения", "коробка", "Ошибка", UNIT.message, "L07"),
+        (
+            "a.xlsx",
+            "Лист1",
+            "H5",
+            "Потребность на 2027 год",
+            "по мере необходимости",
+            "Предупреждение",
+            UNIT.message,
+            "L05",
+        ),
+    ]
+    assert sheet.freeze_panes == "A2"
+    assert sheet.print_title_rows == "$1:$1"
+    assert sheet.page_setup.orientation == "landscape"
+
+
+def test_a_file_without_findings_says_so():
+    second = opened(replace(PARTLY, verdict="accepted"))[1]
+    assert labelled(replace(PARTLY, verdict="accepted"))["Замечания"] == "Замечаний нет."
+    assert second["A2"].value == "Замечаний нет."
+
+
+HOSTILE = [
+    '=HYPERLINK("http://x")', "+1", "-1", "@x", "{=1+1}", "http://example.org", "mailto:a@example.org",
+    "internal:'Замечания'!A1", "0012", "1e5", "NaN", "<b>&amp;</b>", "_x0041_",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_what_was_typed_stays_text(value: str):
+    finding = replace(UNIT, member=value, sheet=value, value=value, message=value)
+    facts = replace(
+        PARTLY, original_path=value, agency_name=value, survey_title=value, sheets=(value,), findings=(finding,)
+    )
+    content = protocol.render(facts)
+    held = 0
+    for sheet in load_workbook(BytesIO(content)).worksheets:
+        assert not sheet._hyperlinks
+        for cell in (cell for row in sheet.iter_rows() for cell in row if cell.value is not None):
+            assert cell.data_type == ("n" if isinstance(cell.value, int) else "s"), cell.coordinate
+            held += cell.value == value
+    assert held >= 8
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        sheets = [archive.read(name) for name in archive.namelist() if name.startswith("xl/worksheets/")]
+        assert len(sheets) == 2
+        assert not [sheet for sheet in sheets if b"<f>" in sheet or b"<hyperlink" in sheet]
+
+
+def test_typed_cells_are_marked_as_text_for_other_programs():
+    cell = opened(replace(PARTLY, findings=(replace(UNIT, value="=1+1"),)))[1]["E2"]
+    assert (cell.value, cell.data_type, cell.number_format, cell.quotePrefix) == ("=1+1", "s", "@", True)
+
+
+def test_control_signs_are_taken_out():
+    sheet = opened(replace(PARTLY, findings=(replace(UNIT, value="а\x00б\x1b[31mв\u202eг\ud800д\r\nе\tж\ufffe"),)))[1]
+    assert sheet["E2"].value == "аб[31mвгд\nе\tж"
+
+
+@pytest.mark.parametrize("letter", ["ж", "😀"])
+def test_long_text_is_cut_to_what_a_cell_holds(letter: str):
+    value = opened(replace(PARTLY, findings=(replace(UNIT, value=letter * 40_000),)))[1]["E2"].value
+    assert value.endswith("…")
+    assert 32_760 <= len(value.encode("utf-16-le")) / 2 <= 32_767
+    assert len(grouped(replace(PARTLY, findings=(replace(UNIT, value=letter * 40_000),)))[0][5]) <= 200
+
+
+def test_text_of_just_the_length_of_a_cell_is_whole():
+    assert protocol.clean_text("ж" * 32_767) == "ж" * 32_767
+
+
+def test_the_same_facts_give_the_same_bytes_whatever_their_order():
+    findings = [replace(UNIT, cell=f"H{row}", line_position=row, value=str(row)) for row in range(2, 40)]
+    first = protocol.render(replace(PARTLY, findings=tuple(findings)))
+    assert protocol.render(replace(PARTLY, findings=tuple(reversed(findings)))) == first
+    assert protocol.render(replace(PARTLY, findings=tuple(findings[:-1]))) != first
+
+
+def test_an_address_names_its_sheet_once():
+    places = [("", "Лист1", "C5"), ("", "Лист1", "C6"), ("а.xlsx", "Лист1", "C5"), ("а.xlsx", "", "")]
+    findings = tuple(
+        replace(UNIT, member=member, sheet=sheet, cell=cell, line_position=number)
+        for number, (member, sheet, cell) in enumerate(places, 1)
+    )
+    assert grouped(replace(PARTLY, findings=findings))[0][4] == "Лист1!C5, C6; а.xlsx: Лист1!C5; а.xlsx"
+
+
+def test_a_row_is_as_high_as_its_longest_text():
+    message = "Укажите единицу измерения по ОКЕИ. " * 10
+    sheet = opened(replace(PARTLY, findings=(UNIT, replace(UNIT, cell="H6", line_position=4, message=message))))[1]
+    assert sheet.row_dimensions[2].height is None, "one line: the program's own height"
+    assert sheet.row_dimensions[3].height >= 6 * protocol.LINE_HEIGHT
