@@ -28,6 +28,12 @@ from airflow.sdk import dag, task
 
 from include.city_order.orchestration import DEFAULTS, DEMAND, FIRST_NIGHT, night, nightly, site, slots
 
+#: What the UI calls a chunk: "26 receipts from 1".
+CHUNK_LABEL = (
+    "{% set chunk = task.op_kwargs['chunk'] %}"
+    "{{ chunk | length }} receipts{% if chunk %} from {{ chunk[0] }}{% endif %}"
+)
+
 
 @dag(
     schedule=nightly("01:00"),
@@ -48,12 +54,11 @@ def collect_submissions():
 
         return intake.receive(site("ingest"), night(context), slots=slots())
 
-    @task(map_index_template="{{ label }}")
-    def read(chunk: list[int], **context) -> int:
+    @task(map_index_template=CHUNK_LABEL)
+    def read(chunk: list[int]) -> int:
         """Parse a chunk of drops, each in its sandbox, into staging; return the number of lines."""
         from include.city_order import intake
 
-        context["label"] = f"{len(chunk)} receipts from {chunk[0]}" if chunk else "no receipts"
         return intake.read(site("ingest"), chunk)
 
     @task

@@ -66,7 +66,7 @@ def admin_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         yield cluster.dsn("postgres")
     finally:
-        cluster.stop(mode="immediate")
+        cluster.remove()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from airflow.sdk import Asset, CronDataIntervalTimetable
 from include.city_order import drop_dates
 from include.city_order.drop_dates import Night
 from include.city_order.site import Site
+from include.city_order.vocabulary import MOSCOW
 
 #: Wakes `build_city_order`, a partition for each survey whose standing answers differ from its published order.
 DEMAND = Asset("city_order_demand", uri="city-order://core/demand_line")
@@ -26,8 +27,8 @@ DEFAULTS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=20),
 }
 
-#: Before the first drop date that any survey could have.
-FIRST_NIGHT = datetime(2026, 9, 1, tzinfo=UTC)
+#: The first drop date begins here: earlier ones cannot be backfilled.
+FIRST_NIGHT = datetime(2026, 9, 1, tzinfo=MOSCOW)
 
 _CONNECTIONS = {"ingest": "warehouse_ingest", "builder": "warehouse_builder", "analyst": "warehouse_analyst"}
 

@@ -13,7 +13,8 @@ input as (
 ),
 
 -- A line with no way to pieces cannot be added to others: it is an exclusion.
-line as (
+-- It is used twice, and wide: reading it again is cheaper than keeping it.
+line as not materialized (
     select
         input.agency_code,
         demand_line.*
@@ -22,7 +23,6 @@ line as (
     where demand_line.pieces_per_unit is not null
 ),
 
--- In pieces, but for money: prices are per typed unit, and each line's sum is rounded to kopecks.
 agency_need as (
     select
         agency_code,
@@ -37,37 +37,7 @@ agency_need as (
         coalesce(sum(demand_2032 * pieces_per_unit), 0) as gross_2032,
         coalesce(sum(demand_2033 * pieces_per_unit), 0) as gross_2033,
         coalesce(sum(demand_2034 * pieces_per_unit), 0) as gross_2034,
-        coalesce(sum(demand_2035 * pieces_per_unit), 0) as gross_2035,
-        sum(demand_2026 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2026,
-        sum(demand_2027 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2027,
-        sum(demand_2028 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2028,
-        sum(demand_2029 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2029,
-        sum(demand_2030 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2030,
-        sum(demand_2031 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2031,
-        sum(demand_2032 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2032,
-        sum(demand_2033 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2033,
-        sum(demand_2034 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2034,
-        sum(demand_2035 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2035,
-        sum(round(demand_2026 * unit_price_rub * 100)) filter (where demand_2026 > 0) as kopecks_2026,
-        sum(round(demand_2027 * unit_price_rub * 100)) filter (where demand_2027 > 0) as kopecks_2027,
-        sum(round(demand_2028 * unit_price_rub * 100)) filter (where demand_2028 > 0) as kopecks_2028,
-        sum(round(demand_2029 * unit_price_rub * 100)) filter (where demand_2029 > 0) as kopecks_2029,
-        sum(round(demand_2030 * unit_price_rub * 100)) filter (where demand_2030 > 0) as kopecks_2030,
-        sum(round(demand_2031 * unit_price_rub * 100)) filter (where demand_2031 > 0) as kopecks_2031,
-        sum(round(demand_2032 * unit_price_rub * 100)) filter (where demand_2032 > 0) as kopecks_2032,
-        sum(round(demand_2033 * unit_price_rub * 100)) filter (where demand_2033 > 0) as kopecks_2033,
-        sum(round(demand_2034 * unit_price_rub * 100)) filter (where demand_2034 > 0) as kopecks_2034,
-        sum(round(demand_2035 * unit_price_rub * 100)) filter (where demand_2035 > 0) as kopecks_2035,
-        count(*) filter (where demand_2026 > 0) as lines_2026,
-        count(*) filter (where demand_2027 > 0) as lines_2027,
-        count(*) filter (where demand_2028 > 0) as lines_2028,
-        count(*) filter (where demand_2029 > 0) as lines_2029,
-        count(*) filter (where demand_2030 > 0) as lines_2030,
-        count(*) filter (where demand_2031 > 0) as lines_2031,
-        count(*) filter (where demand_2032 > 0) as lines_2032,
-        count(*) filter (where demand_2033 > 0) as lines_2033,
-        count(*) filter (where demand_2034 > 0) as lines_2034,
-        count(*) filter (where demand_2035 > 0) as lines_2035
+        coalesce(sum(demand_2035 * pieces_per_unit), 0) as gross_2035
     from line
     group by agency_code, product_id
 ),
@@ -112,26 +82,6 @@ city_need as (
             gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
             + gross_2031 + gross_2032 + gross_2033 + gross_2034 + gross_2035 - in_hand, 0
         )) as short_2035,
-        sum(priced_2026) as priced_2026,
-        sum(priced_2027) as priced_2027,
-        sum(priced_2028) as priced_2028,
-        sum(priced_2029) as priced_2029,
-        sum(priced_2030) as priced_2030,
-        sum(priced_2031) as priced_2031,
-        sum(priced_2032) as priced_2032,
-        sum(priced_2033) as priced_2033,
-        sum(priced_2034) as priced_2034,
-        sum(priced_2035) as priced_2035,
-        sum(kopecks_2026) as kopecks_2026,
-        sum(kopecks_2027) as kopecks_2027,
-        sum(kopecks_2028) as kopecks_2028,
-        sum(kopecks_2029) as kopecks_2029,
-        sum(kopecks_2030) as kopecks_2030,
-        sum(kopecks_2031) as kopecks_2031,
-        sum(kopecks_2032) as kopecks_2032,
-        sum(kopecks_2033) as kopecks_2033,
-        sum(kopecks_2034) as kopecks_2034,
-        sum(kopecks_2035) as kopecks_2035,
         count(*) filter (where gross_2026 > 0) as agencies_2026,
         count(*) filter (where gross_2027 > 0) as agencies_2027,
         count(*) filter (where gross_2028 > 0) as agencies_2028,
@@ -141,18 +91,46 @@ city_need as (
         count(*) filter (where gross_2032 > 0) as agencies_2032,
         count(*) filter (where gross_2033 > 0) as agencies_2033,
         count(*) filter (where gross_2034 > 0) as agencies_2034,
-        count(*) filter (where gross_2035 > 0) as agencies_2035,
-        sum(lines_2026) as lines_2026,
-        sum(lines_2027) as lines_2027,
-        sum(lines_2028) as lines_2028,
-        sum(lines_2029) as lines_2029,
-        sum(lines_2030) as lines_2030,
-        sum(lines_2031) as lines_2031,
-        sum(lines_2032) as lines_2032,
-        sum(lines_2033) as lines_2033,
-        sum(lines_2034) as lines_2034,
-        sum(lines_2035) as lines_2035
+        count(*) filter (where gross_2035 > 0) as agencies_2035
     from agency_need
+    group by product_id
+),
+
+-- What needs no agency: prices are per typed unit, and each line's sum is rounded to kopecks.
+city_lines as (
+    select
+        product_id,
+        sum(demand_2026 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2026,
+        sum(demand_2027 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2027,
+        sum(demand_2028 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2028,
+        sum(demand_2029 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2029,
+        sum(demand_2030 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2030,
+        sum(demand_2031 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2031,
+        sum(demand_2032 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2032,
+        sum(demand_2033 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2033,
+        sum(demand_2034 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2034,
+        sum(demand_2035 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2035,
+        sum(round(demand_2026 * unit_price_rub * 100)) filter (where demand_2026 > 0) as kopecks_2026,
+        sum(round(demand_2027 * unit_price_rub * 100)) filter (where demand_2027 > 0) as kopecks_2027,
+        sum(round(demand_2028 * unit_price_rub * 100)) filter (where demand_2028 > 0) as kopecks_2028,
+        sum(round(demand_2029 * unit_price_rub * 100)) filter (where demand_2029 > 0) as kopecks_2029,
+        sum(round(demand_2030 * unit_price_rub * 100)) filter (where demand_2030 > 0) as kopecks_2030,
+        sum(round(demand_2031 * unit_price_rub * 100)) filter (where demand_2031 > 0) as kopecks_2031,
+        sum(round(demand_2032 * unit_price_rub * 100)) filter (where demand_2032 > 0) as kopecks_2032,
+        sum(round(demand_2033 * unit_price_rub * 100)) filter (where demand_2033 > 0) as kopecks_2033,
+        sum(round(demand_2034 * unit_price_rub * 100)) filter (where demand_2034 > 0) as kopecks_2034,
+        sum(round(demand_2035 * unit_price_rub * 100)) filter (where demand_2035 > 0) as kopecks_2035,
+        count(*) filter (where demand_2026 > 0) as lines_2026,
+        count(*) filter (where demand_2027 > 0) as lines_2027,
+        count(*) filter (where demand_2028 > 0) as lines_2028,
+        count(*) filter (where demand_2029 > 0) as lines_2029,
+        count(*) filter (where demand_2030 > 0) as lines_2030,
+        count(*) filter (where demand_2031 > 0) as lines_2031,
+        count(*) filter (where demand_2032 > 0) as lines_2032,
+        count(*) filter (where demand_2033 > 0) as lines_2033,
+        count(*) filter (where demand_2034 > 0) as lines_2034,
+        count(*) filter (where demand_2035 > 0) as lines_2035
+    from line
     group by product_id
 )
 
@@ -170,6 +148,7 @@ select
     need.agencies,
     need.lines
 from city_need
+inner join city_lines using (product_id)
 inner join core.product using (product_id)
 cross join lateral (
     values

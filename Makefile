@@ -1,0 +1,74 @@
+# City Order on this machine. Needs Python 3.11 or later with venv, and make; nothing else.
+# Paths are relative and programs run as modules, so the checkout may lie in any folder and be moved.
+PYTHON ?= python3
+PY := .venv/bin/python
+PLATFORM := $(PY) -m include.local_platform
+INSTALLED := .venv/installed
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help demo up down nightly backfill dsn test test-fast lint docs constraints
+
+help:  ## list the targets
+	@echo "City Order: make <target>"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
+	@echo "Settings: CITY_ORDER_HOME (.city-order), CITY_ORDER_UI_PORT (8080), CITY_ORDER_DB_PORT (5439), PYTHON ($(PYTHON))"
+
+demo: $(INSTALLED)  ## sample drops, the platform, one night; leaves the UI up
+	@$(PLATFORM) demo
+
+up: $(INSTALLED)  ## start PostgreSQL and Airflow, or what of them does not run
+	@$(PLATFORM) up
+
+down: $(INSTALLED)  ## stop everything; the data stays
+	@$(PLATFORM) down
+
+nightly: $(INSTALLED)  ## run the nightly job now and follow it to the end
+	@$(PLATFORM) nightly
+
+backfill: $(INSTALLED)  ## process past drop dates again: FROM=YYYY-MM-DD TO=YYYY-MM-DD
+	@test -n "$(FROM)" -a -n "$(TO)" || { echo "Say which drop dates: make backfill FROM=2026-11-10 TO=2026-11-14" >&2; exit 2; }
+	@$(PLATFORM) backfill --from "$(FROM)" --to "$(TO)"
+
+dsn: $(INSTALLED)  ## print a read-only connection to the warehouse
+	@$(PLATFORM) dsn
+
+test: $(INSTALLED)  ## run all tests
+	@$(PY) -m pytest
+
+test-fast: $(INSTALLED)  ## run the tests that start no server
+	@$(PY) -m pytest -m "not slow"
+
+lint: $(INSTALLED)  ## check style, SQL and types
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m sqlfluff lint include/sql
+	@$(PY) -m mypy
+
+docs: $(INSTALLED)  ## write the generated pages of docs/
+	@$(PY) -m include.city_order.documentation
+
+constraints:  ## resolve requirements.txt anew into constraints.txt, for 3.11 to 3.13 (needs uv)
+	@command -v uv >/dev/null || { echo "uv was not found. Install it first: https://docs.astral.sh/uv/" >&2; exit 1; }
+	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header requirements.txt -o constraints.txt
+
+define CHECK_PYTHON
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("City Order needs Python 3.11 or later; $(PYTHON) is %s.\n"
+             "Name a newer one: make PYTHON=python3.12 ..." % sys.version.split()[0])
+try:
+    import ensurepip, venv
+except ImportError:
+    sys.exit("$(PYTHON) lacks the module venv or ensurepip, which make the project's environment.\n"
+             "On Debian or Ubuntu: apt install python3-venv. Or name another Python: make PYTHON=python3.12 ...")
+endef
+export CHECK_PYTHON
+
+$(INSTALLED): requirements.txt constraints.txt
+	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) was not found. Install Python 3.11 or later, or name yours: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+	@"$(PYTHON)" -c "$$CHECK_PYTHON"
+	@echo "Installing into .venv (once; a minute or two)" >&2
+	@"$(PYTHON)" -m venv .venv >&2
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt >&2
+	@touch $(INSTALLED)

@@ -1,0 +1,80 @@
+"""Build the city order of one survey, hold it against the laws, and let readers see it.
+
+**One run is one survey**: its partition key is the survey's code. `collect_submissions` wakes a run for every survey
+whose standing answers, rules, references or models differ from those of its published release. By hand: trigger this
+DAG with the survey's code as partition key (`ecb-2026`).
+
+| task | does | then |
+|---|---|---|
+| `build` | makes a draft from the submissions that stand, in one snapshot | `city_order.release`, its tables |
+| `audit` | runs every SELECT of `include/sql/audits/`; a row that it finds stops the release | status `audited` |
+| `publish` | moves the pointer, unless another release was published meanwhile | `city_order.published_release` |
+
+**Skipped is well.** `build` skips if there is nothing new, or if new answers change no figure; `publish` skips if a
+later build was faster. In neither case do readers miss anything, and the next night looks again.
+
+**What red means.** Readers still see the release published before: red is never urgent for them. Red in `audit`: the
+order does not add up to the accepted lines, or the like. The log names each audit that failed, its law and the first
+rows. Red in `build` or `publish`: the database cannot be reached, a model is wrong, or the run was started without a
+survey that the warehouse knows.
+
+**What to do.** Read the last lines of the red task's log. After an outage, clear the red task: every task may run
+again, even twice at once, and takes up the draft that is there. After a failed audit, run its SELECT with the release's
+number, find which model, rule or load made the rows, mend that, and trigger the survey again; never mend the rows.
+"""
+
+from airflow.sdk import PartitionedAssetTimetable, dag, task
+
+from include.city_order.orchestration import DEFAULTS, DEMAND, FIRST_NIGHT, dsn
+
+
+@dag(
+    schedule=PartitionedAssetTimetable(assets=DEMAND),
+    start_date=FIRST_NIGHT,
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    doc_md=__doc__,
+    tags=["build"],
+)
+def build_city_order():
+    """Woken by `collect_submissions`, once per survey whose order is out of date; one run is one survey."""
+
+    @task
+    def build(partition_key=None) -> int:
+        """Make a draft of the survey's order; return its number. Nothing new: skipped, and the rest with it."""
+        from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+        from include.city_order import orders
+
+        if not partition_key:
+            raise AirflowFailException("Which survey? Trigger this DAG with a partition key: a survey's code.")
+        release_id = orders.build(dsn("builder"), partition_key)
+        if release_id is None:
+            raise AirflowSkipException(f"Nothing new in {partition_key}: what is published stays.")
+        return release_id
+
+    @task
+    def audit(release_id: int) -> int:
+        """Hold the draft against every audit; a row that breaks a law stops it here, unpublished."""
+        from include.city_order import orders
+
+        orders.audit(dsn("builder"), release_id)
+        return release_id
+
+    @task
+    def publish(release_id: int) -> str:
+        """Let readers see it, unless another release was published since it was built."""
+        from airflow.sdk.exceptions import AirflowSkipException
+
+        from include.city_order import orders
+
+        try:
+            return orders.publish(dsn("builder"), release_id)
+        except orders.Overtaken as overtaken:
+            raise AirflowSkipException(str(overtaken)) from overtaken
+
+    publish(audit(build()))
+
+
+build_city_order()

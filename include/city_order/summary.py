@@ -1,0 +1,165 @@
+"""What came in and what was made of it, as plain text for the terminal. It reads as the analyst does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from psycopg2.extensions import cursor as Cursor
+
+from include.city_order import warehouse
+from include.city_order.vocabulary import MOSCOW, Verdict
+
+ORDER_LINES_SHOWN = 10
+
+_LINE_COUNTS = """
+    count(*) as receipts,
+    coalesce(sum(lines_delivered), 0) as lines_delivered,
+    coalesce(sum(lines_accepted), 0) as lines_accepted,
+    coalesce(sum(lines_rejected), 0) as lines_rejected,
+    coalesce(sum(lines_superseded), 0) as lines_superseded,
+    coalesce(sum(lines_duplicate), 0) as lines_duplicate
+"""
+
+
+def render(dsn: str) -> str:
+    """The summary of every survey, and of the receipts that belong to none."""
+    with warehouse.transaction(dsn, repeatable_read=True) as cursor:
+        cursor.execute("select survey_code, title from reference.survey order by survey_code")
+        sections = [_survey(cursor, survey_code, title) for survey_code, title in cursor.fetchall()]
+        sections.append(_receipts_of_no_survey(cursor))
+    return "\n\n".join(section for section in sections if section) or "The warehouse knows no survey yet."
+
+
+def _survey(cursor: Cursor, survey_code: str, title: str) -> str:
+    parts = [f"{survey_code}  {title}", "=" * len(survey_code)]
+    parts += _receipts(cursor, survey_code)
+    cursor.execute(
+        """
+        select release.*, (select count(*) from city_order.order_line where order_line.release_id = release.release_id)
+            as order_lines
+        from city_order.published_release inner join city_order.release using (release_id)
+        where published_release.survey_code = %s
+        """,
+        (survey_code,),
+    )
+    published = warehouse.rows(cursor)
+    if not published:
+        return "\n".join([*parts, "No release is published."])
+    release = published[0]
+    built = release["built_at"].astimezone(MOSCOW)
+    parts.append(
+        f"Release {release['release_id']} is published: built {built:%Y-%m-%d %H:%M} Moscow time, "
+        f"{_count(release['order_lines'], 'order line')}, figures {release['figures_sha256'][:12]}."
+    )
+    parts += _order_lines(cursor, release["release_id"])
+    parts += _exclusions(cursor, release["release_id"])
+    return "\n".join(parts)
+
+
+def _receipts(cursor: Cursor, survey_code: str) -> list[str]:
+    cursor.execute(
+        f"select verdict, {_LINE_COUNTS} from landing.receipt where survey_code = %s group by verdict", (survey_code,)
+    )
+    by_verdict = {row["verdict"]: row for row in warehouse.rows(cursor)}
+    if not by_verdict:
+        return ["No receipts."]
+    shown = [verdict.value for verdict in Verdict if verdict in by_verdict] + [None] * (None in by_verdict)
+    counted = ", ".join(f"{by_verdict[verdict]['receipts']} {verdict or 'without a verdict yet'}" for verdict in shown)
+    total = {name: sum(row[name] for row in by_verdict.values()) for name in by_verdict[shown[0]] if name != "verdict"}
+    return [f"{_count(total['receipts'], 'receipt')}: {counted}.", _equation(total)]
+
+
+def _receipts_of_no_survey(cursor: Cursor) -> str:
+    """Quarantined drops whose folder names no survey that we know: nobody else shows them."""
+    cursor.execute(
+        f"select {_LINE_COUNTS} from landing.receipt where survey_code is null"
+        " or not exists (select 1 from reference.survey where survey.survey_code = receipt.survey_code)"
+    )
+    (total,) = warehouse.rows(cursor)
+    if not total["receipts"]:
+        return ""
+    return f"Of no survey that we know\n{_count(total['receipts'], 'receipt')}.\n{_equation(total)}"
+
+
+def _equation(total: dict[str, Any]) -> str:
+    parts = ("accepted", "rejected", "superseded", "duplicate")
+    added = sum(total[f"lines_{part}"] for part in parts)
+    sign = "=" if added == total["lines_delivered"] else "IS NOT"
+    return (
+        f"Lines: {total['lines_delivered']:,} delivered {sign} "
+        + " + ".join(f"{total[f'lines_{part}']:,} {part}" for part in parts)
+        + "."
+    )
+
+
+def _order_lines(cursor: Cursor, release_id: int) -> list[str]:
+    cursor.execute(
+        """
+        select
+            product.product_name, product.part_number, product.manufacturer, order_line.year,
+            order_line.gross_quantity, order_line.net_quantity, order_line.gross_energy_kwh,
+            order_line.amount_kopecks * 0.01 as amount_rub
+        from city_order.order_line inner join city_order.product using (release_id, product_id)
+        where release_id = %s
+        order by product.product_name collate "C", product.part_number collate "C", product_id, unit, year
+        limit %s
+        """,
+        (release_id, ORDER_LINES_SHOWN),
+    )
+    lines = [
+        (name, part or "", manufacturer or "", str(year), *map(_number, (gross, net, energy)), _number(amount, 2))
+        for name, part, manufacturer, year, gross, net, energy, amount in cursor.fetchall()
+    ]
+    if not lines:
+        return ["Nothing is ordered."]
+    heading = ("product", "part", "manufacturer", "year", "gross, pieces", "net, pieces", "gross, kWh", "amount, RUB")
+    return [f"The first {_count(len(lines), 'order line')}:", *_table(heading, lines, numbers_from=3)]
+
+
+def _exclusions(cursor: Cursor, release_id: int) -> list[str]:
+    cursor.execute(
+        """
+        select exclusion.reason, coalesce(unit.symbol, exclusion.unit), count(*), sum(exclusion.quantity)
+        from city_order.exclusion left join reference.unit on unit.okei_code = exclusion.unit
+        where release_id = %s
+        group by exclusion.reason, exclusion.unit, unit.symbol
+        order by exclusion.reason, exclusion.unit
+        """,
+        (release_id,),
+    )
+    lines = [(reason, unit, str(count), _number(quantity)) for reason, unit, count, quantity in cursor.fetchall()]
+    if not lines:
+        return ["Nothing is left out."]
+    return ["Left out of the order:", *_table(("reason", "unit", "entries", "quantity"), lines, numbers_from=2)]
+
+
+def _table(heading: Sequence[str], lines: Iterable[Sequence[str]], numbers_from: int) -> list[str]:
+    """Lines in columns; columns from `numbers_from` on are set to the right, long texts are cut."""
+    rows = [heading, *([_short(value) for value in line] for line in lines)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  "
+        + "  ".join(
+            value.rjust(width) if place >= numbers_from else value.ljust(width)
+            for place, (value, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _short(text: str, longest: int = 36) -> str:
+    """Names come from drops: on one line, without control characters, and no longer than a column."""
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _number(value: Decimal | None, places: int | None = None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.{places}f}" if places is not None else f"{value.normalize():,f}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

@@ -1,0 +1,56 @@
+"""The command line: `python -m include.local_platform <command>`; the Makefile is its usual caller."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import date
+
+from include.local_platform import commands
+from include.local_platform.home import Home, PlatformError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. 0: done; 1: it could not be done, and the reason is on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m include.local_platform", description=commands.__doc__)
+    names = parser.add_subparsers(dest="command", required=True, metavar="command")
+    names.add_parser("demo", help="sample drops, the platform, one night")
+    names.add_parser("up", help="start PostgreSQL and Airflow, or what of them does not run")
+    names.add_parser("down", help="stop everything; the data stays")
+    names.add_parser("nightly", help="run the nightly job now and follow it to the end")
+    backfill = names.add_parser("backfill", help="process past drop dates again")
+    backfill.add_argument("--from", dest="first", type=_drop_date, required=True, metavar="YYYY-MM-DD")
+    backfill.add_argument("--to", dest="last", type=_drop_date, required=True, metavar="YYYY-MM-DD")
+    names.add_parser("dsn", help="print the read-only connection to the warehouse")
+    given = parser.parse_args(arguments)
+    try:
+        home = Home.find(os.environ)
+        if given.command == "backfill":
+            commands.backfill(home, given.first, given.last)
+        else:
+            {
+                "demo": commands.demo,
+                "up": commands.up_and_explain,
+                "down": commands.down,
+                "nightly": commands.nightly,
+                "dsn": commands.dsn,
+            }[given.command](home)
+    except PlatformError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was started goes on running; `make down` stops it.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _drop_date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-10") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

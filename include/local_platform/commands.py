@@ -1,0 +1,214 @@
+"""What the commands do: bring the platform up and down, and run its jobs."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+from include.local_platform import airflow, postgres
+from include.local_platform.home import UI_PORT_VARIABLE, Home, PlatformError, check_port, check_space, tail
+from include.local_platform.rest import Airflow
+
+#: A cold start on a busy machine takes about a minute.
+START_PATIENCE_S = 240
+
+
+def up(home: Home, before_airflow: Callable[[], None] = lambda: None) -> Airflow:
+    """Start whatever does not run, wait until all of it is healthy, and return a client.
+
+    `before_airflow` is called when the databases are ready, before the scheduler can start a run.
+    """
+    home.create()
+    with _alone(home):
+        _start_databases(home)
+        env = airflow.environment(home, os.environ)
+        stopped = [component for component in airflow.COMPONENTS if not airflow.running(home, component)]
+        _migrate(home, env, with_airflow=bool(stopped))
+        before_airflow()
+        password = airflow.write_password(home)
+        began = datetime.now(UTC)
+        if stopped:
+            print(f"Starting Airflow: {', '.join(stopped)}", flush=True)
+        for component in stopped:
+            airflow.start(home, component, env)
+        client = Airflow(home.ui, airflow.ADMIN, password)
+        _wait_until_healthy(home, client, began, stopped)
+    print(f"UI {home.ui}  login {airflow.ADMIN} / {password}", flush=True)
+    return client
+
+
+def up_and_explain(home: Home) -> None:
+    """`up`, and what can be done then."""
+    up(home)
+    print(
+        f"Drops go into {airflow.inbox(home, os.environ)}/<survey>/<agency>/\n"
+        "Next: `make nightly` collects them now, `make dsn` prints a read-only connection to the warehouse, "
+        "`make down` stops everything"
+    )
+
+
+def down(home: Home) -> None:
+    """Stop every process of this home."""
+    if not home.existed:
+        print(f"Nothing to stop: the platform was never started in {home.root}")
+        return
+    with _alone(home):
+        stopped = airflow.stop(home)
+        cluster = _cluster(home)
+        if cluster.running():
+            stopped.append("PostgreSQL")
+        cluster.stop()
+    print(f"Stopped: {', '.join(stopped)}" if stopped else "Nothing was running")
+    print(f"All data stays in {home.root}; `make up` goes on from there")
+
+
+def dsn(home: Home) -> None:
+    """Print the read-only connection to the warehouse, and nothing else."""
+    if not home.existed:
+        raise PlatformError(f"There is no warehouse yet in {home.root}. Start the platform first: make up")
+    print(postgres.dsn(home, postgres.WAREHOUSE_DATABASE, postgres.ANALYST_ROLE))
+
+
+def nightly(home: Home) -> None:
+    """Run the nightly job now, on a platform that is brought up if need be."""
+    from include.local_platform import runs  # Here and below: `up` and `down` need nothing of the warehouse.
+
+    runs.nightly(home, up(home))
+
+
+def backfill(home: Home, first: date, last: date) -> None:
+    """Process past drop dates again, on a platform that is brought up if need be."""
+    from include.local_platform import runs
+
+    runs.backfill(home, up(home), first, last)
+
+
+def demo(home: Home) -> None:
+    """Sample drops, the platform, one night: from nothing to a city order that can be looked at."""
+    from include.local_platform import runs
+
+    began = time.monotonic()
+    home.create()
+    inbox = airflow.inbox(home, os.environ)
+    log = home.logs / "sample-drops.log"
+    print(f"Writing sample drops into {inbox}", flush=True)
+    samples = airflow.run_module(["include.sample_drops", "--to", str(inbox)], os.environ, log)
+    written = datetime.now(UTC)
+
+    def drops_are_written() -> None:
+        nonlocal written
+        airflow.finish(samples, "Writing the sample drops", log)
+        written = datetime.now(UTC)
+
+    try:
+        client = up(home, before_airflow=drops_are_written)
+    finally:
+        samples.kill()
+    runs.nightly(home, client, since=written)
+    print(f"The demo took {time.monotonic() - began:.0f} s. The UI stays up: {home.ui}")
+    print("Next: `make dsn` for SQL, `make nightly` after new drops, `make down` to stop")
+
+
+def _start_databases(home: Home) -> None:
+    cluster = _cluster(home)
+    _refuse_other_ports(home, cluster)
+    check_space(home)
+    if not cluster.running():
+        # Components that lost their database end sooner or later: begin with all of them anew.
+        airflow.stop(home)
+    if not airflow.running(home, "api-server"):
+        check_port(home.ui_port, UI_PORT_VARIABLE)
+    if not cluster.running():
+        print("Starting PostgreSQL", flush=True)
+    cluster.initialise()
+    cluster.start()
+    home.remember_ports()
+    postgres.provision(cluster.dsn("postgres"), {role: home.secret(role) for role in postgres.ROLES})
+
+
+def _refuse_other_ports(home: Home, cluster: postgres.Cluster) -> None:
+    """A home that runs cannot change its ports."""
+    kept = Home.find({"CITY_ORDER_HOME": str(home.root)})
+    if kept == home or not home.existed:
+        return
+    if cluster.running() or any(airflow.running(home, component) for component in airflow.COMPONENTS):
+        raise PlatformError(
+            f"This home runs on the ports {kept.ui_port} (UI) and {kept.db_port} (PostgreSQL), "
+            f"not {home.ui_port} and {home.db_port}.\nTo change them, stop it first: make down"
+        )
+
+
+def _migrate(home: Home, env: dict[str, str], with_airflow: bool) -> None:
+    """Bring both databases to the schema of this checkout, side by side."""
+    owner_dsn = postgres.dsn(home, postgres.WAREHOUSE_DATABASE, postgres.OWNER_ROLE)
+    migrations = [
+        (
+            "warehouse",
+            ["alembic", "-c", "include/sql/alembic.ini", "upgrade", "head"],
+            {"CITY_ORDER_OWNER_DSN": owner_dsn},
+        )
+    ]
+    if with_airflow:
+        print("Migrating the warehouse and Airflow's database", flush=True)
+        migrations.append(("Airflow", ["airflow", "db", "migrate"], {}))
+    begun = []
+    for what, command, extra in migrations:
+        log = home.logs / f"migrate-{what.lower()}.log"
+        begun.append((airflow.run_module(command, env | extra, log), f"Migrating the database of {what}", log))
+    for process, what, log in begun:
+        airflow.finish(process, what, log)
+
+
+def _wait_until_healthy(home: Home, client: Airflow, began: datetime, started: list[str]) -> None:
+    """Wait for all components, saying which has come up. Raises PlatformError if one ends or none comes."""
+    waiting = dict.fromkeys(airflow.COMPONENTS)
+    first_look = time.monotonic()
+    while waiting:
+        health = client.health()
+        airflow.expect_running(home)
+        for component in list(waiting):
+            if health and _healthy(component, health, began if component in started else None):
+                del waiting[component]
+                if component in started:
+                    print(f"  {component} is up ({time.monotonic() - first_look:.0f} s)", flush=True)
+        if waiting and time.monotonic() - first_look > START_PATIENCE_S:
+            log = airflow.log_file(home, next(iter(waiting)))
+            raise PlatformError(f"Airflow's {', '.join(waiting)} does not become healthy.\n{tail(log)}")
+        if waiting:
+            time.sleep(0.5)
+
+
+def _healthy(component: str, health: dict[str, Any], began: datetime | None) -> bool:
+    """Whether a component is well; one started at `began` must have shown itself since.
+
+    For half a minute after a kill, Airflow still believes the dead one's last heartbeat.
+    """
+    if component == "api-server":
+        return bool(health["metadatabase"]["status"] == "healthy")
+    name = component.replace("-", "_")
+    report = health.get(name) or {}
+    alive = report.get("status") == "healthy"
+    return alive and (began is None or datetime.fromisoformat(report[f"latest_{name}_heartbeat"]) >= began)
+
+
+def _cluster(home: Home) -> postgres.Cluster:
+    return postgres.Cluster(
+        home.folder("postgres"), home.db_port, home.secret("postgres"), log=home.logs / "postgres.log"
+    )
+
+
+@contextlib.contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """One `up` or `down` at a time per home."""
+    with (home.run / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another command is starting or stopping this home; waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
