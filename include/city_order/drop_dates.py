@@ -32,7 +32,8 @@ class Night:
 
 def drop_date(moment: datetime) -> date:
     """The drop date of an arrival, or of the start of a data interval. `moment` knows its time zone."""
-    return (moment.astimezone(MOSCOW) - NIGHT_BEGINS).date()
+    # In this order: Airflow's pendulum loses the time zone when it subtracts in a zone that is not its own.
+    return (moment - NIGHT_BEGINS).astimezone(MOSCOW).date()
 
 
 def arrival(modified: datetime, last_scan: datetime | None, now: datetime) -> datetime:
