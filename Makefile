@@ -37,7 +37,7 @@ test: $(INSTALLED)  ## run all tests
 	@$(PY) -m pytest
 
 test-fast: $(INSTALLED)  ## run the tests that start no server
-	@$(PY) -m pytest -m "not slow"
+	@$(PY) -m pytest -q -m "not slow and not warehouse"
 
 lint: $(INSTALLED)  ## check style, SQL and types
 	@$(PY) -m ruff check .
@@ -46,7 +46,7 @@ lint: $(INSTALLED)  ## check style, SQL and types
 	@$(PY) -m mypy
 
 docs: $(INSTALLED)  ## write the generated pages of docs/
-	@$(PY) -m include.city_order.documentation
+	@$(PY) -m include.city_order.documentation --dsn "$$($(PLATFORM) dsn)"
 
 constraints:  ## resolve requirements.txt anew into constraints.txt, for 3.11 to 3.13 (needs uv)
 	@command -v uv >/dev/null || { echo "uv was not found. Install it first: https://docs.astral.sh/uv/" >&2; exit 1; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -11,7 +12,11 @@ CHUNK_BYTES = 1 << 20
 
 
 class ChangedWhileCopied(Exception):
-    """The drop was written to while it was copied: it is left for the next run."""
+    """The drop was written to, moved or replaced since it was seen: it is left for the next run."""
+
+
+class CannotBeRead(Exception):
+    """The drop is there, and we may not read it: somebody has to mend its rights."""
 
 
 def path_of(archive: Path, sha256: str) -> Path:
@@ -23,35 +28,52 @@ def store(archive: Path, drop: Path, size_bytes: int, modified_ns: int) -> str:
     """Copy a drop into the archive and return its SHA-256.
 
     Temporary name, fsync, rename: a file in the archive is always whole. Raises ChangedWhileCopied unless size
-    and modification time are the given ones before and after. Bytes that the archive holds already stay as they are.
+    and modification time are the given ones before and after, and CannotBeRead if it may not be opened. Bytes that
+    the archive holds already stay as they are.
     """
     archive.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=archive)
-    temporary = Path(name)
+    with os.fdopen(_open(drop), "rb") as source:
+        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=archive)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as copy:
+                before = os.fstat(source.fileno())
+                left = size_bytes
+                # A drop that grows as fast as it is copied is not copied for ever.
+                while left >= 0 and (chunk := source.read(CHUNK_BYTES)):
+                    left -= len(chunk)
+                    digest.update(chunk)
+                    copy.write(chunk)
+                after = os.fstat(source.fileno())
+                copy.flush()
+                os.fsync(copy.fileno())
+            if {(status.st_size, status.st_mtime_ns) for status in (before, after)} != {(size_bytes, modified_ns)}:
+                raise ChangedWhileCopied(str(drop))
+            target = path_of(archive, digest.hexdigest())
+            if not target.exists():
+                target.parent.mkdir(exist_ok=True)
+                temporary.chmod(0o444)
+                temporary.rename(target)
+                _sync(target.parent)
+                _sync(archive)
+            return digest.hexdigest()
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _open(drop: Path) -> int:
+    """A descriptor of the drop. What became a link or a pipe since the scan is neither followed nor waited for."""
     try:
-        # O_NOFOLLOW: what became a link since the scan is not followed out of the inbox.
-        with os.fdopen(os.open(drop, os.O_RDONLY | os.O_NOFOLLOW), "rb") as source, os.fdopen(descriptor, "wb") as copy:
-            before = os.fstat(source.fileno())
-            while chunk := source.read(CHUNK_BYTES):
-                digest.update(chunk)
-                copy.write(chunk)
-            after = os.fstat(source.fileno())
-            copy.flush()
-            os.fsync(copy.fileno())
-        seen = {(status.st_size, status.st_mtime_ns) for status in (before, after)}
-        if seen != {(size_bytes, modified_ns)}:
-            raise ChangedWhileCopied(str(drop))
-        target = path_of(archive, digest.hexdigest())
-        if not target.exists():
-            target.parent.mkdir(exist_ok=True)
-            temporary.chmod(0o444)
-            temporary.rename(target)
-            _sync(target.parent)
-            _sync(archive)
-        return digest.hexdigest()
-    finally:
-        temporary.unlink(missing_ok=True)
+        descriptor = os.open(drop, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except PermissionError as error:
+        raise CannotBeRead(error.strerror) from error
+    except OSError as error:
+        raise ChangedWhileCopied(str(drop)) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ChangedWhileCopied(str(drop))
+    return descriptor
 
 
 def _sync(folder: Path) -> None:

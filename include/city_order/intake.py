@@ -99,8 +99,14 @@ def _register_new_drops(site: Site) -> None:
         for drop in sorted((drop for key, drop in drops.items() if key not in known), key=lambda drop: drop.path):
             try:
                 sha256 = archive.store(site.archive, drop.file, drop.size_bytes, drop.modified_ns)
-            except (archive.ChangedWhileCopied, FileNotFoundError):
+            except archive.ChangedWhileCopied:
                 log.info("%s changed while it was copied: left for the next run", mask(drop.path))
+                continue
+            except archive.CannotBeRead as error:
+                # One file must not keep the others waiting; it is tried again every night until somebody mends it.
+                log.error(
+                    "%s cannot be read, and is left for the next run: %s. Mend its rights", mask(drop.path), error
+                )
                 continue
             _register(cursor, drop, sha256, last_scan, started)
             received += 1

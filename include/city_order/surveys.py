@@ -20,6 +20,15 @@ from include.city_order.readings import DEMAND, Form
 from include.city_order.vocabulary import DEMAND_YEARS, READER_VERSION, Certainty, Programme, fields_of
 
 
+class _DatesAsText(yaml.SafeLoader):
+    """Leaves dates to the model, which says where a wrong one stands; YAML's own dates raise a bare ValueError."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 (as in the class above)
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 class SurveyError(ValueError):
     """A survey file that cannot be used: says file, line, and what is wrong."""
 
@@ -120,7 +129,7 @@ def _read(path: Path) -> Survey:
     text = path.read_text(encoding="utf-8")
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=_DatesAsText)  # noqa: S506 (a SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SurveyError(f"{path}:{line}: not YAML: {error.problem}") from None

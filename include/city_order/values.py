@@ -37,6 +37,8 @@ _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?")
 _GROUPED_NUMBER = re.compile(rf"[+-]?[0-9]{{1,3}}(?:{_GROUP_SPACE}[0-9]{{3}})+(?:[.,][0-9]+)?")
 #: The warehouse holds 15 digits before the decimal point; no survey asks for more.
 _WHOLE_DIGITS = 15
+#: What a spreadsheet stores never comes near this many decimals; the warehouse has a limit too.
+_DECIMALS = 100
 _COMMA_CODE = re.compile(r"[0-9]{2}(?:,[0-9]+)+")
 
 
@@ -66,7 +68,7 @@ def number(text: str) -> Cleaned:
         typed = typed.replace(",", ".")
         rules.append("decimal_comma")
     value = Decimal(typed)
-    if value.adjusted() >= _WHOLE_DIGITS:
+    if value.adjusted() >= _WHOLE_DIGITS or len(typed.rpartition(".")[2]) > _DECIMALS:
         return Cleaned(None, "")
     return Cleaned(value, "+".join(rules))
 

@@ -51,9 +51,10 @@ create table staging.form_column (
     member text not null,
     sheet text not null,
     field text not null,
-    column_letter text not null,
-    primary key (receipt_no, member, sheet, field)
+    column_letter text not null
 );
+-- No key over the names: an index row has a limit, the name of a file in a ZIP has none.
+create index form_column_by_receipt on staging.form_column (receipt_no);
 comment on table staging.form_column is
 'Which column of a sheet holds which field. Grain: receipt_no, member, sheet, field.';
 comment on column staging.form_column.receipt_no is 'The receipt.';

@@ -84,7 +84,7 @@ create table city_order.order_line (
     net_quantity numeric not null check (net_quantity >= 0 and net_quantity <= gross_quantity),
     gross_energy_kwh numeric check (gross_energy_kwh >= 0 and gross_energy_kwh < 'Infinity'),
     net_energy_kwh numeric check (net_energy_kwh >= 0 and net_energy_kwh <= gross_energy_kwh),
-    amount_kopecks numeric(38, 0) check (amount_kopecks >= 0),
+    amount_kopecks numeric(38, 0) check (amount_kopecks >= 0 and amount_kopecks < 'Infinity'),
     priced_share numeric not null check (priced_share between 0 and 1),
     agencies integer not null check (agencies > 0),
     lines integer not null check (lines >= agencies),

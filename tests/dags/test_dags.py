@@ -1,0 +1,77 @@
+"""The DAG files: which DAGs there are, when they run, and in which order their tasks do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+DAGS = Path(__file__).resolve().parents[2] / "dags"
+
+#: The edges of each DAG: task → the tasks that wait for it.
+EDGES = {
+    "collect_submissions": {
+        "receive": {"read", "judge"},
+        "read": {"judge"},
+        "judge": {"load"},
+        "load": {"answer", "announce"},
+        "answer": set(),
+        "announce": set(),
+    },
+    "build_city_order": {"build": {"audit"}, "audit": {"publish"}, "publish": set()},
+}
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, Any]:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=DAGS, bundle_path=DAGS, bundle_name="dags")
+    assert bag.import_errors == {}
+    return dict(bag.dags)
+
+
+def test_there_is_one_dag_for_each_file_and_no_other(dags: dict[str, Any]):
+    assert set(dags) == set(EDGES)
+    assert {path.stem for path in DAGS.glob("*.py")} == set(EDGES)
+
+
+@pytest.mark.parametrize("dag_id", EDGES)
+def test_tasks_run_in_this_order(dags: dict[str, Any], dag_id: str):
+    assert {task.task_id: task.downstream_task_ids for task in dags[dag_id].tasks} == EDGES[dag_id]
+
+
+@pytest.mark.parametrize("dag_id", EDGES)
+def test_a_dag_says_what_it_is_for_and_runs_once_at_a_time(dags: dict[str, Any], dag_id: str):
+    dag = dags[dag_id]
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert dag.tags
+    for said in ("What red means", "What to do"):
+        assert said in dag.doc_md
+    for task_id in EDGES[dag_id]:
+        assert f"`{task_id}`" in dag.doc_md
+
+
+@pytest.mark.parametrize("dag_id", EDGES)
+def test_every_task_may_be_repeated(dags: dict[str, Any], dag_id: str):
+    assert dags[dag_id].tasks
+    for task in dags[dag_id].tasks:
+        assert task.retries >= 1, task.task_id
+        assert task.owner == "city-order"
+
+
+def test_a_night_of_the_collection_is_a_drop_date(dags: dict[str, Any]):
+    timetable = dags["collect_submissions"].timetable
+    assert type(timetable).__name__ == "CronDataIntervalTimetable"
+    assert timetable.expression == "0 1 * * *"
+    assert str(timetable.timezone) == "Europe/Moscow"
+
+
+def test_the_build_is_woken_by_the_collection(dags: dict[str, Any]):
+    announce = dags["collect_submissions"].get_task("announce")
+    (demand,) = announce.outlets
+    assert dags["build_city_order"].timetable.asset_condition.uri == demand.uri
+    assert type(dags["build_city_order"].timetable).__name__ == "PartitionedAssetTimetable"

@@ -1,0 +1,67 @@
+"""Each rule is broken by its case, at the cell that it names, and by nothing less."""
+
+from __future__ import annotations
+
+import pytest
+
+from include.city_order import suites
+from include.city_order.vocabulary import Severity
+from tests.rules.cases import CASES, Case, agency_of
+from tests.rules.conftest import Ended
+
+Key = tuple[str, str, str, str]
+
+RULES: dict[Key, suites.Rule] = {
+    (suite.name, rule.rule_id, rule.field, rule.notes): rule for suite in suites.load() for rule in suite.rules
+}
+
+
+def key(case: Case) -> Key:
+    return case.suite, case.rule_id, case.field, case.notes
+
+
+def named(case: Case) -> str:
+    return f"{case.suite} {case.rule_id} {case.meant or case.field} {case.notes[:30]}"
+
+
+def test_every_rule_has_one_case_and_every_case_a_rule():
+    assert len(RULES) == sum(len(suite.rules) for suite in suites.load()), "two rules have the same notes"
+    assert sorted(map(key, CASES)) == sorted(RULES)
+
+
+def test_a_rule_that_ended_is_not_in_force():
+    (suite,) = (suite for suite in suites.load() if suite.name == "quantity")
+    rule = suite.rules[0]
+    assert rule.in_force(rule.since)
+    assert not rule.in_force(rule.since.replace(year=rule.since.year - 1))
+    ended = suites.Rule(**{**vars(rule), "until": rule.since})
+    assert ended.in_force(rule.since)
+    assert not ended.in_force(rule.since.replace(day=rule.since.day + 1))
+
+
+@pytest.mark.slow
+@pytest.mark.warehouse
+@pytest.mark.parametrize("case", CASES, ids=named)
+class TestCase:
+    def test_the_good_answer_breaks_nothing(self, case: Case, judged: dict[str, Ended]):
+        ended = judged[agency_of(case, "good").code]
+        assert (ended.verdict, ended.reason, ended.findings) == ("accepted", "", [])
+
+    def test_the_bad_answer_breaks_this_rule_alone(self, case: Case, judged: dict[str, Ended]):
+        rule = RULES[key(case)]
+        agency = agency_of(case, "bad")
+        ended = judged[agency.code]
+        value = case.value.format(agency=agency)
+        expected = (rule.rule_id, rule.severity.value, case.meant or case.field, case.address, value, rule.sentence)
+        assert ended.findings == [expected]
+        assert ended.verdict == case.verdict
+
+    def test_a_warning_keeps_the_line_and_an_error_does_not(self, case: Case, judged: dict[str, Ended]):
+        rule = RULES[key(case)]
+        accepted, rejected, duplicate = judged[agency_of(case, "bad").code].lines
+        if rule.severity is Severity.WARNING and case.verdict != "duplicate":
+            assert (accepted, rejected, duplicate) == (len(case.bad.lines), 0, 0)
+        elif case.verdict == "duplicate" or rule.rule_id == "D01":
+            assert (rejected, duplicate) == (0, 1)
+        else:
+            assert accepted == duplicate == 0
