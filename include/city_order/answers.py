@@ -28,66 +28,6 @@ CHUNK_RECEIPTS = 200
 #: Folder of answers to senders that could not be resolved.
 UNRESOLVED = "_unresolved"
 
-_TO_ANSWER = """
-select receipt_no
-from landing.receipt
-where verdict is not null and (answered_at is null or receipt_no = any(%(receipts)s))
-order by receipt_no
-"""
-
-# The lines are those of the judgement: what later receipts supersede is no part of the answer.
-# survey and agency are codes of the reference tables, never the names of the drop's folders.
-_RECEIPTS = """
-select
-    receipt.receipt_no,
-    receipt.verdict,
-    receipt.reason,
-    receipt.original_path,
-    receipt.arrived_at,
-    receipt.answer_path,
-    receipt.answer_sha256,
-    survey.survey_code as survey,
-    coalesce(survey.title, '') as survey_title,
-    survey.closes_date,
-    agency.agency_code as agency,
-    coalesce(agency_version.name, '') as agency_name,
-    coalesce(reading.reason, '') as reading_reason,
-    coalesce(reading.format, '') as format,
-    coalesce(reading.encoding, '') as encoding,
-    coalesce(reading.nil_return, false) as nil_return,
-    case
-        when receipt.verdict in ('quarantined', 'rejected', 'duplicate') then 0 else judgement.lines_accepted
-    end as lines_accepted,
-    case
-        when receipt.verdict in ('quarantined', 'rejected') then receipt.lines_delivered
-        when receipt.verdict = 'duplicate' then 0
-        else judgement.lines_rejected
-    end as lines_rejected,
-    case
-        when receipt.verdict in ('quarantined', 'rejected') then 0
-        when receipt.verdict = 'duplicate' then receipt.lines_delivered
-        else judgement.lines_duplicate
-    end as lines_duplicate,
-    repeated.receipt_no as repeats_receipt_no,
-    repeated.arrived_at as repeats_arrived_at
-from landing.receipt
-left join quality.judgement on judgement.receipt_no = receipt.receipt_no and judgement.stands
-left join staging.reading on reading.receipt_no = receipt.receipt_no
-left join reference.survey on survey.survey_code = receipt.survey_code
-left join reference.agency on agency.agency_code = receipt.agency_code
-left join lateral (
-    select name
-    from reference.agency_version
-    where agency_version.agency_code = agency.agency_code
-    order by valid_from <= coalesce(survey.reference_as_of_date, receipt.drop_date) desc, valid_from desc
-    limit 1
-) as agency_version on true
-left join core.submission on submission.submission_id = receipt.repeats_submission_id
-left join landing.receipt as repeated on repeated.receipt_no = submission.receipt_no
-where receipt.receipt_no = any(%(receipts)s) and receipt.verdict is not null
-order by receipt.receipt_no
-"""
-
 #: What of such a row is a fact of the protocol; the rest says where it lies.
 _OF_THE_RECEIPT = (
     "receipt_no", "verdict", "reason", "original_path", "arrived_at", "survey_title", "agency_name", "closes_date",
@@ -95,116 +35,11 @@ _OF_THE_RECEIPT = (
     "repeats_receipt_no", "repeats_arrived_at",
 )  # fmt: skip
 
-_SHEETS = """
-select distinct receipt_no, case when member = '' then sheet else member || ': ' || sheet end as sheet
-from staging.form_column
-where receipt_no = any(%(receipts)s) and sheet <> ''
-order by receipt_no, sheet
-"""
-
-# Each element is a row of the reader's LeftOut: member, sheet, row number, why.
-_LEFT_OUT = """
-select
-    reading.receipt_no,
-    entry ->> 3 as why,
-    count(*) as rows,
-    coalesce(array_agg(distinct entry ->> 0) filter (where entry ->> 3 = 'unknown_format'), '{}') as members
-from staging.reading
-cross join lateral jsonb_array_elements(reading.left_out) as entry
-where reading.receipt_no = any(%(receipts)s)
-group by reading.receipt_no, entry ->> 3
-"""
-
-_FINDINGS = """
-select receipt_no, rule_id, severity, member, sheet, cell, line_position, field, value, message
-from quality.standing_finding
-where receipt_no = any(%(receipts)s)
-"""
-
 _RECORD = """
 update landing.receipt
 set answer_path = answer.path, answer_sha256 = answer.sha256, answered_at = now()
 from (values %s) as answer (receipt_no, path, sha256)
 where receipt.receipt_no = answer.receipt_no
-"""
-
-# A revision beside the one before it in the receipts' order, item by item. An item is a product that is asked for:
-# the rows of a form that an agency leaves blank say nothing about what two files have in common.
-_CORRECTIONS = """
-with
-
-revision as not materialized (
-    select submission.submission_id, receipt.*
-    from landing.receipt
-    inner join quality.judgement using (receipt_no)
-    inner join core.submission using (receipt_no, rules_version, reference_version)
-    where judgement.stands and receipt.verdict <> 'duplicate'
-),
-
-pair as (
-    select
-        revision.receipt_no,
-        revision.submission_id,
-        replaced.submission_id as replaced_submission_id,
-        replaced.receipt_no as replaced_receipt_no,
-        replaced.arrived_at as replaced_arrived_at
-    from revision
-    cross join lateral (
-        select earlier.*
-        from revision as earlier
-        where
-            earlier.survey_code = revision.survey_code and earlier.agency_code = revision.agency_code
-            and (
-                earlier.drop_date, earlier.modified_ns, earlier.original_path collate "C",
-                earlier.sha256, earlier.receipt_no
-            ) < (
-                revision.drop_date, revision.modified_ns, revision.original_path collate "C",
-                revision.sha256, revision.receipt_no
-            )
-        order by
-            earlier.drop_date desc, earlier.modified_ns desc, earlier.original_path collate "C" desc,
-            earlier.sha256 desc, earlier.receipt_no desc
-        limit 1
-    ) as replaced
-    where revision.receipt_no = any(%(receipts)s)
-),
-
-item as (
-    select
-        pair.receipt_no,
-        line.product_id,
-        min(line.line_position) as line_position,
-        bool_or(line.submission_id = pair.submission_id) as asked_now,
-        bool_or(line.submission_id = pair.replaced_submission_id) as asked_before,
-        (array_agg(concat_ws(
-            ', ', line.item_name, line.part_number, line.manufacturer,
-            replace(trim_scale(line.voltage_v)::text, '.', ',') || ' В',
-            replace(trim_scale(line.capacity_ah)::text, '.', ',') || ' А·ч'
-        ) order by line.line_position))[1] as label
-    from pair
-    inner join core.demand_line as line on line.submission_id in (pair.submission_id, pair.replaced_submission_id)
-    where
-        greatest(
-            line.demand_2026, line.demand_2027, line.demand_2028, line.demand_2029, line.demand_2030,
-            line.demand_2031, line.demand_2032, line.demand_2033, line.demand_2034, line.demand_2035
-        ) > 0
-    group by pair.receipt_no, line.product_id
-)
-
-select
-    pair.receipt_no,
-    pair.replaced_receipt_no,
-    pair.replaced_arrived_at,
-    count(*) filter (where item.asked_now) as items,
-    count(*) filter (where item.asked_now and item.asked_before) as shared,
-    count(*) filter (where not item.asked_now) as leaving,
-    coalesce(
-        (array_agg(item.label order by item.line_position, item.product_id) filter (where not item.asked_now))
-        [1:%(items_shown)s], '{}'
-    ) as leaving_items
-from pair
-left join item on item.receipt_no = pair.receipt_no
-group by pair.receipt_no, pair.replaced_receipt_no, pair.replaced_arrived_at
 """
 
 
@@ -215,7 +50,7 @@ def write(dsn: str, outbox: Path, receipts: list[int]) -> list[int]:
     written; what was answered until then stays recorded.
     """
     with warehouse.transaction(dsn) as cursor:
-        cursor.execute(_TO_ANSWER, {"receipts": receipts})
+        cursor.execute(warehouse.statement("answers/to_answer"), {"receipts": receipts})
         waiting = [row["receipt_no"] for row in warehouse.rows(cursor)]
     answered: list[int] = []
     for start in range(0, len(waiting), CHUNK_RECEIPTS):
@@ -278,11 +113,11 @@ def _put(path: Path, content: bytes) -> None:
 def _gather(dsn: str, receipts: list[int]) -> list[tuple[dict[str, Any], ProtocolFacts]]:
     """The receipts with the facts of their protocols, from one snapshot, in a few queries whatever their number."""
     with warehouse.transaction(dsn, repeatable_read=True) as cursor:
-        heads = _select(cursor, _RECEIPTS, receipts)
-        sheets = _by_receipt(_select(cursor, _SHEETS, receipts))
-        left_out = _by_receipt(_select(cursor, _LEFT_OUT, receipts))
-        findings = _by_receipt(_select(cursor, _FINDINGS, receipts))
-        corrections = _by_receipt(_select(cursor, _CORRECTIONS, receipts))
+        heads = _select(cursor, "answers/receipts", receipts)
+        sheets = _by_receipt(_select(cursor, "answers/sheets", receipts))
+        left_out = _by_receipt(_select(cursor, "answers/left_out", receipts))
+        findings = _by_receipt(_select(cursor, "answers/findings", receipts))
+        corrections = _by_receipt(_select(cursor, "answers/corrections", receipts))
     gathered = []
     for head in heads:
         receipt_no = head["receipt_no"]
@@ -300,8 +135,8 @@ def _gather(dsn: str, receipts: list[int]) -> list[tuple[dict[str, Any], Protoco
     return gathered
 
 
-def _select(cursor: Cursor, query: str, receipts: list[int]) -> list[dict[str, Any]]:
-    cursor.execute(query, {"receipts": receipts, "items_shown": protocol.ITEMS_SHOWN})
+def _select(cursor: Cursor, statement: str, receipts: list[int]) -> list[dict[str, Any]]:
+    cursor.execute(warehouse.statement(statement), {"receipts": receipts, "items_shown": protocol.ITEMS_SHOWN})
     return warehouse.rows(cursor)
 
 

@@ -35,6 +35,7 @@ def render(dsn: str) -> str:
 def _survey(cursor: Cursor, survey_code: str, title: str) -> str:
     parts = [f"{survey_code}  {title}", "=" * len(survey_code)]
     parts += _receipts(cursor, survey_code)
+    parts += _to_look_at(cursor, survey_code)
     cursor.execute(
         """
         select release.*, (select count(*) from city_order.order_line where order_line.release_id = release.release_id)
@@ -69,6 +70,20 @@ def _receipts(cursor: Cursor, survey_code: str) -> list[str]:
     counted = ", ".join(f"{by_verdict[verdict]['receipts']} {verdict or 'without a verdict yet'}" for verdict in shown)
     total = {name: sum(row[name] for row in by_verdict.values()) for name in by_verdict[shown[0]] if name != "verdict"}
     return [f"{_count(total['receipts'], 'receipt')}: {counted}.", _equation(total)]
+
+
+def _to_look_at(cursor: Cursor, survey_code: str) -> list[str]:
+    """What only a person can decide: was it a correction, or the second half of an answer?"""
+    cursor.execute(
+        "select agency_code, receipt_no, replaced_receipt_no, shared_items, items from core.little_in_common"
+        " where survey_code = %s order by receipt_no",
+        (survey_code,),
+    )
+    return [
+        f"Look at receipt {receipt_no} of {agency_code}: it replaced receipt {replaced}, and shares {shared} of its "
+        f"{_count(items, 'item')} with it. Is it the second half of an answer? Then ask for both in one ZIP."
+        for agency_code, receipt_no, replaced, shared, items in cursor.fetchall()
+    ]
 
 
 def _receipts_of_no_survey(cursor: Cursor) -> str:

@@ -16,7 +16,7 @@ from include.city_order import archive
 from include.city_order.drop_dates import Night
 from include.city_order.site import Site
 from include.city_order.vocabulary import Verdict
-from include.sample_drops.catalogue import CATALOGUE, Drop, Look
+from include.sample_drops.catalogue import CATALOGUE, Drop, Intent, Look
 from tests.intake.nights import all_text, collect, digests, receipts, select
 
 pytestmark = [pytest.mark.slow, pytest.mark.warehouse]
@@ -85,6 +85,16 @@ def test_what_stands_is_what_was_accepted(sample_night: Site):
         if drop.verdict in (Verdict.ACCEPTED, Verdict.ACCEPTED_WITH_WARNINGS, Verdict.PARTLY_ACCEPTED)
     }
     assert standing == [{"submissions": len(answered), "agencies": len(answered)}]
+
+
+def test_a_second_half_sent_as_its_own_file_is_shown_to_a_person(sample_night: Site, rows: dict[str, dict[str, Any]]):
+    shown = select(sample_night, "select receipt_no, replaced_receipt_no from core.little_in_common")
+    halves = [drop for drop in DROPS if drop.intent is Intent.OTHER_HALF]
+    assert halves
+    assert shown == [
+        {"receipt_no": rows[half.path]["receipt_no"], "replaced_receipt_no": rows[half.repeats]["receipt_no"]}
+        for half in halves
+    ]
 
 
 @pytest.mark.parametrize("drop", PLAIN, ids=lambda drop: drop.path)

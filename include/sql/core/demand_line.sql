@@ -1,5 +1,5 @@
 -- The accepted lines of these submissions: those without an error.
--- Grain: submission_id, line_position.  Reads: core.submission, staging.identified_line, quality.finding.
+-- Grain: submission_id, line_position.  Reads: core.submission, staging.accepted_line.
 select
     submission.submission_id,
     line.line_position,
@@ -43,15 +43,6 @@ select
     line.demand_2035,
     line.outside_horizon
 from core.submission
-inner join staging.identified_line as line using (receipt_no)
+inner join staging.accepted_line as line using (receipt_no)
 where
     submission.submission_id = any(%(submission_ids)s)
-    and not exists (
-        select 1 from quality.finding
-        where
-            finding.receipt_no = submission.receipt_no
-            and finding.rules_version = submission.rules_version
-            and finding.reference_version = submission.reference_version
-            and finding.line_position = line.line_position
-            and finding.severity = 'E'
-    )

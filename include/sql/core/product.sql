@@ -1,5 +1,5 @@
 -- Products that the lines of these submissions ask for and that have no row yet.
--- Grain: product_id.  Reads: core.submission, staging.identified_line, core.product.
+-- Grain: product_id.  Reads: core.submission, staging.accepted_line, core.product.
 select distinct
     line.product_id,
     line.programme,
@@ -13,19 +13,10 @@ select distinct
     line.rounded_voltage_v as voltage_v,
     line.rounded_capacity_ah as capacity_ah
 from core.submission
-inner join staging.identified_line as line using (receipt_no)
+inner join staging.accepted_line as line using (receipt_no)
 where
     submission.submission_id = any(%(submission_ids)s)
     and not exists (
         select 1 from core.product
         where product.product_id = line.product_id
-    )
-    and not exists (
-        select 1 from quality.finding
-        where
-            finding.receipt_no = submission.receipt_no
-            and finding.rules_version = submission.rules_version
-            and finding.reference_version = submission.reference_version
-            and finding.line_position = line.line_position
-            and finding.severity = 'E'
     )

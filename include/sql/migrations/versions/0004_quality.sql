@@ -82,3 +82,21 @@ inner join quality.judgement using (receipt_no, rules_version, reference_version
 inner join landing.receipt using (receipt_no)
 where judgement.stands;
 comment on view quality.standing_finding is 'Findings of the judgements that count. Grain: finding_id.';
+
+create view staging.accepted_line as
+select line.*
+from staging.identified_line as line
+inner join quality.judgement on judgement.receipt_no = line.receipt_no and judgement.stands
+where
+    judgement.outcome = 'loadable'
+    and not exists (
+        select 1 from quality.finding
+        where
+            finding.receipt_no = judgement.receipt_no
+            and finding.rules_version = judgement.rules_version
+            and finding.reference_version = judgement.reference_version
+            and finding.line_position = line.line_position
+            and finding.severity = 'E'
+    );
+comment on view staging.accepted_line is
+'Lines without an error, of receipts whose judgement lets them load. Grain: receipt_no, line_position.';

@@ -159,3 +159,50 @@ comment on column core.demand_line.demand_2033 is 'Demand for 2033 in the typed 
 comment on column core.demand_line.demand_2034 is 'Demand for 2034 in the typed unit; empty if none, or outside the horizon.';
 comment on column core.demand_line.demand_2035 is 'Demand for 2035 in the typed unit; empty if none, or outside the horizon.';
 comment on column core.demand_line.outside_horizon is 'Demand under years outside the horizon: year to quantity.';
+
+create view core.little_in_common as
+with
+
+pair as (
+    select
+        submission.survey_code,
+        submission.agency_code,
+        submission.submission_id,
+        submission.receipt_no,
+        replaced.submission_id as replaced_submission_id,
+        replaced.receipt_no as replaced_receipt_no
+    from core.submission
+    inner join core.submission as replaced
+        on replaced.superseded_by = submission.submission_id and replaced.receipt_no <> submission.receipt_no
+    where submission.superseded_by is null and submission.withdrawn_at is null
+),
+
+item as (
+    select
+        pair.submission_id,
+        pair.replaced_submission_id,
+        line.product_id,
+        bool_or(line.submission_id = pair.submission_id) as asked_now,
+        bool_or(line.submission_id = pair.replaced_submission_id) as asked_before
+    from pair
+    inner join core.demand_line as line on line.submission_id in (pair.submission_id, pair.replaced_submission_id)
+    group by pair.submission_id, pair.replaced_submission_id, line.product_id
+)
+
+select
+    pair.survey_code,
+    pair.agency_code,
+    pair.receipt_no,
+    pair.replaced_receipt_no,
+    count(*) filter (where item.asked_now) as items,
+    count(*) filter (where item.asked_now and item.asked_before) as shared_items
+from pair
+inner join item
+    on item.submission_id = pair.submission_id and item.replaced_submission_id = pair.replaced_submission_id
+group by pair.survey_code, pair.agency_code, pair.receipt_no, pair.replaced_receipt_no
+having
+    bool_or(item.asked_now) and bool_or(item.asked_before)
+    and count(*) filter (where item.asked_now and item.asked_before) < 0.2 * count(*) filter (where item.asked_now);
+comment on view core.little_in_common is
+'Standing submissions that share under a fifth of their items with the one that they replaced: perhaps the second half
+of an answer, sent as a file of its own. A person should look. Grain: receipt_no, replaced_receipt_no.';
