@@ -50,9 +50,17 @@ def collect_submissions():
     @task
     def receive(**context) -> list[list[int]]:
         """Archive the new drops; return receipt numbers in chunks, at least one, if an empty one."""
-        from include.city_order import intake
+        from airflow.sdk.exceptions import AirflowFailException
 
-        return intake.receive(site("ingest"), night(context), slots=slots())
+        from include.city_order import intake
+        from include.city_order.references import ReferenceError
+        from include.city_order.surveys import SurveyError
+
+        try:
+            return intake.receive(site("ingest"), night(context), slots=slots())
+        except (SurveyError, ReferenceError) as error:
+            # A mistake in a file does not heal by trying again.
+            raise AirflowFailException(str(error)) from error
 
     @task(map_index_template=CHUNK_LABEL)
     def read(chunk: list[int]) -> int:

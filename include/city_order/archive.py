@@ -7,6 +7,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import IO
 
 CHUNK_BYTES = 1 << 20
 
@@ -16,7 +17,7 @@ class ChangedWhileCopied(Exception):
 
 
 class CannotBeRead(Exception):
-    """The drop is there, and we may not read it: somebody has to mend its rights."""
+    """The drop is there, and cannot be read: somebody has to mend its rights, or the disk."""
 
 
 def path_of(archive: Path, sha256: str) -> Path:
@@ -41,7 +42,7 @@ def store(archive: Path, drop: Path, size_bytes: int, modified_ns: int) -> str:
                 before = os.fstat(source.fileno())
                 left = size_bytes
                 # A drop that grows as fast as it is copied is not copied for ever.
-                while left >= 0 and (chunk := source.read(CHUNK_BYTES)):
+                while left >= 0 and (chunk := _read(source)):
                     left -= len(chunk)
                     digest.update(chunk)
                     copy.write(chunk)
@@ -60,6 +61,13 @@ def store(archive: Path, drop: Path, size_bytes: int, modified_ns: int) -> str:
             return digest.hexdigest()
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _read(source: IO[bytes]) -> bytes:
+    try:
+        return source.read(CHUNK_BYTES)
+    except OSError as error:
+        raise CannotBeRead(error.strerror) from error
 
 
 def _open(drop: Path) -> int:

@@ -77,12 +77,14 @@ def clean(line: RawLine, horizon: tuple[int, ...], terms: Terms) -> CleanLine:
 
 
 def content_digest(lines: Iterable[CleanLine], nil_return: bool) -> str:
-    """SHA-256 (hex) of what an answer says: the multiset of its rows, in whatever order, place and format.
+    """SHA-256 (hex) of what an answer says: its rows in their order, in whatever place and format.
+
+    Their order counts, as it decides which of two equal lines is the repeat.
 
     A cell counts by its clean value, else by its collapsed text; one that says nothing counts as blank. The
     running number of a row is not content.
     """
-    rows = sorted(_row_digest(line) for line in lines)
+    rows = [_row_digest(line) for line in lines]
     return hashlib.sha256("\n".join(["nil" if nil_return else "", *rows]).encode()).hexdigest()
 
 

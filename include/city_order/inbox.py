@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from include.city_order.personal_data import mask_path
+
+log = logging.getLogger(__name__)
 
 #: Half-uploaded files, and what programs leave beside the files that people work on: left for later.
 UNFINISHED_ENDINGS = (".part", ".filepart", ".tmp")
@@ -38,13 +43,20 @@ class Drop:
 
 def scan(inbox: Path) -> Iterator[Drop]:
     """Every drop in the inbox. Links and other things that are no plain files are passed over."""
-    for folder, folders, names in os.walk(inbox):
+
+    def cannot_be_read(error: OSError) -> None:
+        log.error("%s cannot be read: %s. Mend its rights", mask_path(_text(str(error.filename))), error.strerror)
+
+    for folder, folders, names in os.walk(inbox, onerror=cannot_be_read):
         folders.sort()
         for name in sorted(names):
             if not _is_drop(name):
                 continue
             file = Path(folder, name)
-            status = file.lstat()
+            try:
+                status = file.lstat()
+            except FileNotFoundError:
+                continue  # renamed or taken back since the folder was listed
             if not stat.S_ISREG(status.st_mode):
                 continue
             parts = [_text(part) for part in file.relative_to(inbox).parts]

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from psycopg2.extras import execute_values
@@ -34,8 +35,8 @@ from include.city_order import (
     warehouse,
 )
 from include.city_order.drop_dates import Night
-from include.city_order.personal_data import HIDDEN, mask
-from include.city_order.readings import RawLine, Reading
+from include.city_order.personal_data import HIDDEN, mask, mask_name, mask_path
+from include.city_order.readings import Form, Reading
 from include.city_order.site import Site
 from include.city_order.vocabulary import DEMAND_YEARS, FIELDS, MOSCOW, LineState, Programme, demand_field
 
@@ -61,13 +62,12 @@ def receive(site: Site, night: Night, *, slots: int) -> list[list[int]]:
     if night.receives:
         _register_new_drops(site)
     with warehouse.transaction(site.warehouse) as cursor:
-        wanted = "verdict is null" if night.receives else "drop_date = %(drop_date)s"
-        cursor.execute(
-            f"select receipt_no, size_bytes from landing.receipt where {wanted} order by size_bytes desc, receipt_no",
-            {"drop_date": night.drop_date},
-        )
+        if night.receives:
+            cursor.execute(warehouse.statement("intake/receipts_of_tonight"))
+        else:
+            cursor.execute(warehouse.statement("intake/receipts_of_drop_date"), {"drop_date": night.drop_date})
         receipts = cursor.fetchall()
-    what = "new drops and all without a verdict" if night.receives else f"receipts of drop date {night.drop_date}"
+    what = "new drops and all that wait" if night.receives else f"receipts of drop date {night.drop_date}"
     log.info("%d receipts to process: %s", len(receipts), what)
     return _chunks(receipts, slots)
 
@@ -100,12 +100,12 @@ def _register_new_drops(site: Site) -> None:
             try:
                 sha256 = archive.store(site.archive, drop.file, drop.size_bytes, drop.modified_ns)
             except archive.ChangedWhileCopied:
-                log.info("%s changed while it was copied: left for the next run", mask(drop.path))
+                log.info("%s changed while it was copied: left for the next run", mask_path(drop.path))
                 continue
             except archive.CannotBeRead as error:
                 # One file must not keep the others waiting; it is tried again every night until somebody mends it.
                 log.error(
-                    "%s cannot be read, and is left for the next run: %s. Mend its rights", mask(drop.path), error
+                    "%s cannot be read, and is left for the next run: %s. Mend its rights", mask_path(drop.path), error
                 )
                 continue
             _register(cursor, drop, sha256, last_scan, started)
@@ -122,20 +122,27 @@ def _register_new_drops(site: Site) -> None:
 def _register(
     cursor: warehouse.Cursor, drop: inbox.Drop, sha256: str, last_scan: datetime | None, now: datetime
 ) -> None:
-    modified = datetime.fromtimestamp(drop.modified_ns / 1e9, UTC)
-    arrived = drop_dates.arrival(modified, last_scan, now)
+    arrived = drop_dates.arrival(_instant(drop.modified_ns), last_scan, now)
     cursor.execute(
         "insert into landing.receipt (drop_key, survey_code, agency_code, drop_date, original_path, sha256,"
         " size_bytes, modified_ns, arrived_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             drop.key, _masked(drop.survey_code), _masked(drop.agency_code), drop_dates.drop_date(arrived),
-            mask(drop.path), sha256, drop.size_bytes, drop.modified_ns, arrived.astimezone(MOSCOW),
+            mask_path(drop.path), sha256, drop.size_bytes, drop.modified_ns, arrived.astimezone(MOSCOW),
         ),
     )  # fmt: skip
 
 
-def _masked(text: str | None) -> str | None:
-    return None if text is None else mask(text)
+def _masked(folder: str | None) -> str | None:
+    return None if folder is None else mask_name(folder)
+
+
+def _instant(modified_ns: int) -> datetime:
+    """A modification time; one beyond all calendars counts as the end of time, which no drop has arrived at."""
+    try:
+        return datetime.fromtimestamp(modified_ns / 1e9, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.max.replace(tzinfo=UTC)
 
 
 # Read ----------------------------------------------------------------------------------------------------------------
@@ -162,7 +169,7 @@ def read(site: Site, receipts: Sequence[int]) -> int:
         form = forms.get(survey_code)
         if form is None:
             continue
-        reading = _masked_reading(sandbox.read(archive.path_of(site.archive, sha256), form))
+        reading = _masked_reading(_read(archive.path_of(site.archive, sha256), form))
         clean = [cleaning.clean(line, form.horizon, terms) for line in reading.lines]
         with warehouse.transaction(site.warehouse) as cursor:
             _stage(cursor, receipt_no, reading, clean)
@@ -172,24 +179,44 @@ def read(site: Site, receipts: Sequence[int]) -> int:
     return lines
 
 
+def _read(path: Path, form: Form) -> Reading:
+    """The reading of a drop; one that met a limit is tried once more, as the machine may have been to blame."""
+    reading = sandbox.read(path, form)
+    return sandbox.read(path, form) if reading.outcome == "limit" else reading
+
+
 def _masked_reading(reading: Reading) -> Reading:
     """The reading without personal data, in cells and in names of files and sheets: it ends in the archive."""
+    members = _masked_names(table.member for table in reading.tables)
+    sheets = _masked_names(table.sheet for table in reading.tables)
     return replace(
         reading,
         lines=[
-            RawLine(
-                mask(line.member),
-                mask(line.sheet),
-                line.row_number,
-                {name: mask(text) for name, text in line.values.items()},
+            replace(
+                line,
+                member=members[line.member],
+                sheet=sheets[line.sheet],
+                values={name: mask(text) for name, text in line.values.items()},
             )
             for line in reading.lines
         ],
         totals=[],
-        tables=[replace(table, member=mask(table.member), sheet=mask(table.sheet)) for table in reading.tables],
-        left_out=[row._replace(member=mask(row.member), sheet=mask(row.sheet)) for row in reading.left_out],
+        tables=[replace(table, member=members[table.member], sheet=sheets[table.sheet]) for table in reading.tables],
+        left_out=[row._replace(member=mask_name(row.member), sheet=mask_name(row.sheet)) for row in reading.left_out],
         ambiguous_fields={name: [mask(cell) for cell in cells] for name, cells in reading.ambiguous_fields.items()},
     )
+
+
+def _masked_names(names: Iterable[str]) -> dict[str, str]:
+    """Names to masked names that still tell the places apart: those that would be equal are numbered."""
+    masked: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        plain = mask_name(name)
+        number = 1
+        while (told := plain if number == 1 else f"{plain} ({number})") in masked.values():
+            number += 1
+        masked[name] = told
+    return masked
 
 
 def _stage(cursor: warehouse.Cursor, receipt_no: int, reading: Reading, clean: Sequence[cleaning.CleanLine]) -> None:
@@ -198,8 +225,15 @@ def _stage(cursor: warehouse.Cursor, receipt_no: int, reading: Reading, clean: S
     said = json.dumps([reading.to_json(), rows], ensure_ascii=False, default=str)
     reading_sha256 = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
     warehouse.lock(cursor, f"read {receipt_no}")
-    cursor.execute("select reading_sha256 from staging.reading where receipt_no = %s", (receipt_no,))
-    if cursor.fetchone() == (reading_sha256,):
+    cursor.execute("select reading_sha256, outcome from staging.reading where receipt_no = %s", (receipt_no,))
+    staged_sha256, staged_outcome = cursor.fetchone() or (None, None)
+    if staged_sha256 == reading_sha256:
+        return
+    if reading.outcome == "limit" and staged_outcome in ("read", "unreadable"):
+        # It was read before: a bad hour of the machine takes no answer back.
+        log.warning(
+            "receipt %d met the limit %s where it was read before: that reading stays", receipt_no, reading.reason
+        )
         return
     cursor.execute("delete from staging.reading where receipt_no = %s", (receipt_no,))
     readable = reading.outcome == "read"
@@ -267,8 +301,8 @@ def _line_row(receipt_no: int, position: int, line: cleaning.CleanLine) -> list[
 def judge(site: Site, receipts: Iterable[int]) -> list[int]:
     """Check these receipts, and give each what it is worth by itself. A rejected file is a judgement, not an error.
 
-    Judges those that have no judgement under the survey's present rules and references, and those whose
-    predecessor changed. Returns all receipts that `load` has to look at.
+    Judges those that have no judgement under the survey's present rules and references, or whose reading changed.
+    Returns all receipts that `load` has to look at.
     """
     asked = sorted(set(receipts))
     if not asked:
@@ -337,8 +371,9 @@ def _judge_batch(site: Site, group: list[dict[str, Any]], rules: list[suites.Sui
     with warehouse.transaction(site.warehouse) as cursor:
         warehouse.lock(cursor, "load")
         cursor.execute(warehouse.statement("intake/batch_counts"), {"batch_id": batch_id})
-        _record(cursor, [_judgement(counts, versions[counts["receipt_no"]]) for counts in warehouse.rows(cursor)])
-        warehouse.fill(cursor, "quality.finding", {"batch_id": batch_id})
+        judgements = [_judgement(counts, versions[counts["receipt_no"]]) for counts in warehouse.rows(cursor)]
+        recorded = _record(cursor, judgements)
+        warehouse.fill(cursor, "quality.finding", {"batch_id": batch_id, "receipts": recorded})
         cursor.execute("delete from staging.batch where batch_id = %s", (batch_id,))
 
 
@@ -363,12 +398,21 @@ def _judgement(counts: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _record(cursor: warehouse.Cursor, judgements: list[dict[str, Any]]) -> None:
-    """Let these judgements stand, in the place of any other of their receipts; their old findings go."""
-    if not judgements:
-        return
-    columns = list(judgements[0])
+def _record(cursor: warehouse.Cursor, judgements: list[dict[str, Any]]) -> list[int]:
+    """Let these judgements stand, in the place of any other of their receipts; their old findings go.
+
+    Those by rules or references that are no longer the survey's are left out: a later run has judged, or will.
+    Returns the receipts whose judgement stands.
+    """
+    cursor.execute(warehouse.statement("intake/stale_receipts"), {"judged": json.dumps(judgements)})
+    stale = {receipt_no for (receipt_no,) in cursor.fetchall()}
+    if stale:
+        log.warning("%d receipts were judged by rules that have changed meanwhile: left to the next run", len(stale))
+    judgements = [judgement for judgement in judgements if judgement["receipt_no"] not in stale]
     receipts = [judgement["receipt_no"] for judgement in judgements]
+    if not judgements:
+        return receipts
+    columns = list(judgements[0])
     cursor.execute("update quality.judgement set stands = false where receipt_no = any(%s) and stands", (receipts,))
     changed = ", ".join(f"{column} = excluded.{column}" for column in columns)
     execute_values(
@@ -384,6 +428,7 @@ def _record(cursor: warehouse.Cursor, judgements: list[dict[str, Any]]) -> None:
         " = (judgement.receipt_no, judgement.rules_version, judgement.reference_version)",
         (receipts,),
     )
+    return receipts
 
 
 # Load ----------------------------------------------------------------------------------------------------------------
@@ -401,14 +446,28 @@ def load(site: Site, receipts: Iterable[int]) -> list[int]:
     with warehouse.transaction(site.warehouse) as cursor:
         warehouse.lock(cursor, "load")
         cursor.execute(warehouse.statement("intake/judged_receipts"), {"receipts": asked})
-        judged = warehouse.rows(cursor)
+        judged = _still_as_read(warehouse.rows(cursor))
         settled = _settle(judged)
         submissions = _land(cursor, judged, settled)
         _let_stand(cursor, judged, settled, submissions)
         _give_verdicts(cursor, judged, settled, submissions)
+        _tell_duplicates(cursor, list(settled))
     counts = {verdict: sum(1 for s in settled.values() if s.verdict == verdict) for verdict in verdicts.Verdict}
     log.info("%s", ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count))
     return sorted(settled)
+
+
+def _still_as_read(judged: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the agencies of whom a receipt was read anew since it was judged: that run judges and loads."""
+
+    def sender(row: dict[str, Any]) -> tuple[Any, ...]:
+        # Misplaced receipts have no agency in common.
+        return row["survey_code"], row["agency_code"], None if row["agency_code"] else row["receipt_no"]
+
+    moved = {sender(row) for row in judged if not row["reading_stands"]}
+    if moved:
+        log.warning("%d agencies are being read anew by another run, which will load them", len(moved))
+    return [row for row in judged if sender(row) not in moved]
 
 
 def _settle(judged: list[dict[str, Any]]) -> dict[int, verdicts.Settled]:
@@ -435,10 +494,11 @@ def _land(
     landed = execute_values(
         cursor,
         "insert into core.submission (survey_code, agency_code, revision, receipt_no, rules_version,"
-        " reference_version, content_sha256, withdrawn_at) values %s returning receipt_no, submission_id",
+        " reference_version, reading_sha256, content_sha256, withdrawn_at) values %s"
+        " returning receipt_no, submission_id",
         [
             (row["survey_code"], row["agency_code"], 1_000_000 + position, row["receipt_no"], row["rules_version"],
-             row["reference_version"], row["content_sha256"], datetime.now(UTC))
+             row["reference_version"], row["reading_sha256"], row["content_sha256"], datetime.now(UTC))
             for position, row in enumerate(new)
         ],
         fetch=True,
@@ -519,3 +579,18 @@ def _give_verdicts(
             }
         )
     cursor.execute(warehouse.statement("intake/give_verdicts"), {"given": json.dumps(given)})
+
+
+def _tell_duplicates(cursor: warehouse.Cursor, receipts: list[int]) -> None:
+    """Write the finding of each duplicate, as the suite of this stage words it."""
+    (suite,) = (suite for suite in suites.load() if suite.stage == suites.LOAD)
+    for rule in suite.rules:
+        cursor.execute(
+            warehouse.statement("intake/tell_duplicates"),
+            {"receipts": receipts, "rule_id": rule.rule_id, "severity": rule.severity, "message": rule.sentence},
+        )
+        cursor.execute(
+            "delete from quality.finding using landing.receipt where finding.receipt_no = receipt.receipt_no"
+            " and receipt.receipt_no = any(%s) and receipt.verdict <> 'duplicate' and finding.rule_id = %s",
+            (receipts, rule.rule_id),
+        )

@@ -72,3 +72,19 @@ def mask(text: str) -> str:
 
 def _hide_name(found: re.Match[str]) -> str:
     return found[0] if _NAMED_AFTER.search(found.string[: found.start()]) else HIDDEN
+
+
+def mask_name(name: str) -> str:
+    """A file's or sheet's name, masked as `mask` does: underscores part words, and its ending is kept apart."""
+    stem, dot, ending = name.rpartition(".")
+    if not (dot and ending.isalnum() and len(ending) <= 5):
+        stem, dot, ending = name, "", ""
+    # The dot of the ending may have been that of an initial: «Иванов И.И.xlsx».
+    words = stem.replace("_", " ") + "."
+    masked = mask(words)
+    return name if masked == words else masked.removesuffix(".") + dot + ending
+
+
+def mask_path(path: str) -> str:
+    """A path whose every part is masked as `mask_name` does."""
+    return "/".join(map(mask_name, path.split("/")))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from io import BytesIO
 from itertools import groupby
@@ -104,6 +104,13 @@ REASONS: dict[str, tuple[str, str]] = {
         "Положите в архив ZIP книги XLSX, XLS, ODS или таблицы CSV, без вложенных архивов, и пришлите его снова.",
     ),
 }
+#: Errors about who sends the file, by rule and field: the table may be right, and the folder or its owner is not.
+_NOT_ON_ROSTER = ("F07", "")
+_SENDER_DIFFERS = {("F07", "sender_kpp"), ("F10", "sender_inn")}
+
+#: Rules whose warnings only tell: there is nothing that the agency could mend.
+_ONLY_TELL = {"F03", "F08"}
+
 _OTHER_QUARANTINE = (
     "Файл получен, но проверить его автоматически не удалось.",
     "Файлом займётся сотрудник департамента. От вас ничего не требуется.",
@@ -131,17 +138,17 @@ LEFT_OUT = {
 }
 
 _HEADINGS = {field.name: field.heading for field in FIELDS} | {
-    DEMAND: "Потребность по годам",
+    DEMAND: "Потребность на … год",
     "sender_inn": "ИНН",
     "sender_kpp": "КПП",
 }
 #: The columns of the tables of both sheets: heading, width in characters.
 _CAUSE_COLUMNS = (
-    ("Что это", 24), ("Что не так и как исправить", 72), ("Графа", 26), ("Сколько", 9), ("Где", 32),
+    ("Вид замечания", 24), ("Что не так и как исправить", 72), ("Графа", 26), ("Сколько", 9), ("Где", 32),
     ("Пример того, что введено", 32),
 )  # fmt: skip
 _FINDING_COLUMNS = (
-    ("Файл в архиве", 18), ("Лист", 18), ("Ячейка", 10), ("Графа", 26), ("Что введено", 32), ("Что это", 17),
+    ("Файл в архиве", 18), ("Лист", 18), ("Ячейка", 10), ("Графа", 26), ("Что введено", 32), ("Вид замечания", 17),
     ("Что не так и как исправить", 64), ("Правило", 10),
 )  # fmt: skip
 
@@ -154,13 +161,21 @@ _MONTHS = (
 _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _CELL = re.compile(r"([A-Z]*)(\d*)")
 
+#: An address as `cell_address` makes it: member, sheet, cell.
+_ADDRESS = re.compile(r"(?:(.*): )?(?:(.*)!)?([A-Z]{1,3}\d+)")
+#: An empty cell, told apart from no cell at all.
+_EMPTY = "(пусто)"
+
 #: Excel shows when a workbook was made; a constant, so that equal facts give equal bytes.
 _CREATED = datetime(2026, 1, 1)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule broken by a cell, a line or the whole file. `cell` is "" unless cells are meant."""
+    """One rule broken by a cell, a line or the whole file. `cell` is "" unless cells are meant.
+
+    The first cell is that of the line which this one repeats, or "".
+    """
 
     rule_id: str
     severity: str
@@ -171,6 +186,14 @@ class Finding:
     field: str
     value: str
     message: str
+    first_member: str = ""
+    first_sheet: str = ""
+    first_cell: str = ""
+
+    @property
+    def repeated_address(self) -> str:
+        """Where the line is that this one repeats, or ""."""
+        return cell_address(self.first_member, self.first_sheet, self.first_cell) if self.first_cell else ""
 
 
 @dataclass(frozen=True)
@@ -265,7 +288,7 @@ def render(facts: ProtocolFacts) -> bytes:
     )
     workbook.set_properties({"title": f"Протокол по квитанции № {facts.receipt_no}", "created": _CREATED})
     formats = _formats(workbook)
-    findings = sorted(facts.findings, key=_place)
+    findings = sorted(map(_told, facts.findings), key=_place)
     _write_summary(workbook.add_worksheet("Протокол"), formats, facts, causes(findings))
     _write_findings(workbook.add_worksheet("Замечания"), formats, facts, findings)
     workbook.close()
@@ -380,7 +403,7 @@ def _meaning(facts: ProtocolFacts) -> tuple[str, str]:
             )
             return (
                 f"Файл не принят. {why} Если раньше вы присылали файл, который был принят, он остаётся в силе.",
-                todo,
+                _about_the_sender(facts.findings) or todo,
             )
         case Verdict.DUPLICATE:
             return (
@@ -395,6 +418,11 @@ def _meaning(facts: ProtocolFacts) -> tuple[str, str]:
                 "Исправьте строки с ошибками и пришлите файл целиком, со всеми позициями, а не только с исправленными: "
                 "новый файл заменит этот.",
             )
+        case Verdict.ACCEPTED_WITH_WARNINGS if _only_tells(facts.findings):
+            return (
+                f"{_accepted(facts)} Исправлять в нём нечего.",
+                "Делать ничего не нужно. Если что-то изменится, пришлите новый файл целиком: он заменит этот.",
+            )
         case Verdict.ACCEPTED_WITH_WARNINGS:
             return (
                 f"{_accepted(facts)} Есть замечания: они не мешают принять файл, но проверить их стоит.",
@@ -406,6 +434,34 @@ def _meaning(facts: ProtocolFacts) -> tuple[str, str]:
                 _accepted(facts),
                 "Ничего делать не нужно. Если что-то изменится, пришлите новый файл целиком: он заменит этот.",
             )
+
+
+def _only_tells(findings: Sequence[Finding]) -> bool:
+    """There are findings, and nothing to mend in any."""
+    return bool(findings) and all(finding.rule_id in _ONLY_TELL for finding in findings)
+
+
+def _about_the_sender(findings: Iterable[Finding]) -> str:
+    """What to do about a file of the wrong sender, or "": sending it to the same folder again would not help."""
+    errors = {
+        (finding.rule_id, finding.field)
+        for finding in findings
+        if finding.severity == Severity.ERROR and finding.line_position is None
+    }
+    if _NOT_ON_ROSTER in errors:
+        about = {_NOT_ON_ROSTER}
+        todo = (
+            "Если вашу организацию должны опросить, обратитесь в департамент. Если файл попал в чужую папку, положите "
+            "его в папку своей организации."
+        )
+    elif about := errors & _SENDER_DIFFERS:
+        todo = (
+            "Если ошибка в шапке формы, исправьте ИНН и КПП и пришлите файл снова, целиком. Если шапка верна, положите "
+            "файл в папку своей организации."
+        )
+    else:
+        return ""
+    return f"{todo} Исправьте и остальные ошибки: они названы в замечаниях." if errors - about else todo
 
 
 def _accepted(facts: ProtocolFacts) -> str:
@@ -453,10 +509,15 @@ def _what_was_read(facts: ProtocolFacts) -> list[tuple[str, str]]:
     sheets = [sheet for sheet in facts.sheets if sheet]
     if sheets:
         rows.append(("Прочитанные листы", _some(sheets, SHEETS_SHOWN)))
-    how_they_ended = (
-        f": принято {facts.lines_accepted}, не принято {facts.lines_rejected}, повторов {facts.lines_duplicate}"
-    )
-    rows.append(("Прочитано строк", f"{facts.lines_read}{how_they_ended if facts.lines_read else ''}"))
+    if not facts.lines_read:
+        how_they_ended = ""
+    elif facts.verdict == Verdict.QUARANTINED:
+        how_they_ended = ". Строки ещё не проверялись."
+    else:
+        how_they_ended = (
+            f": принято {facts.lines_accepted}, не принято {facts.lines_rejected}, повторов {facts.lines_duplicate}"
+        )
+    rows.append(("Прочитано строк", f"{facts.lines_read}{how_they_ended}"))
     if facts.left_out:
         left_out = sorted(facts.left_out, key=lambda left_out: left_out.why)
         rows.append(("Не считаются строками", "; ".join(map(_left_out, left_out))))
@@ -469,7 +530,9 @@ def _left_out(left_out: LeftOut) -> str:
 
 
 def _no_findings(facts: ProtocolFacts) -> str:
-    unread = facts.verdict in (Verdict.QUARANTINED, Verdict.REJECTED) and not facts.lines_read
+    if facts.verdict == Verdict.QUARANTINED:
+        return "Строки ещё не проверялись."
+    unread = facts.verdict == Verdict.REJECTED and not facts.lines_read
     return "Строки не проверялись." if unread else "Замечаний нет."
 
 
@@ -497,7 +560,7 @@ def _write_findings(
             (_heading(finding), formats["text"]),
             (_typed(finding), formats["typed"]),
             (_severity(finding.severity), formats[finding.severity]),
-            (finding.message, formats["text"]),
+            (_remark(finding), formats["text"]),
             (finding.rule_id, formats["text"]),
         ]
         _write_row(sheet, row, cells, _FINDING_COLUMNS)
@@ -508,6 +571,23 @@ def _write_findings(
 
 
 # Words
+
+
+def _told(finding: Finding) -> Finding:
+    """The finding in the words of the protocol: why a file is unreadable, and a heading's sheet apart from its cell."""
+    if finding.rule_id == "F01" and (known := REASONS.get(finding.value)):
+        finding = replace(finding, message=" ".join(known))
+    if finding.line_position is not None or finding.sheet:
+        return finding
+    parts = [_ADDRESS.fullmatch(address) for address in re.split(r"(?<=\d), ", finding.cell)]
+    places = {part and (part[1] or "", part[2] or "") for part in parts}
+    # Cells of several sheets, or a name that reads like an address: told as they are.
+    if len(places) > 1 or not (place := places.pop()):
+        return finding
+    member, sheet = place
+    return replace(
+        finding, member=finding.member or member, sheet=sheet, cell=", ".join(part[3] for part in parts if part)
+    )
 
 
 def _place(finding: Finding) -> tuple[object, ...]:
@@ -524,11 +604,19 @@ def _addresses(findings: Sequence[Finding]) -> str:
     """Where the first findings are: `Лист1!C5, C6; Лист2!C5 и ещё 7`. A sheet is named once for its cells."""
     shown: list[str] = []
     for (member, sheet), cells in groupby(findings[:ADDRESSES_SHOWN], key=attrgetter("member", "sheet")):
-        first, *others = [finding.cell for finding in cells]
+        first, *others = [
+            finding.cell + (f" (то же в {finding.repeated_address})" if finding.repeated_address else "")
+            for finding in cells
+        ]
         whole = ": ".join(part for part in (member, sheet) if part) or "весь файл"
         shown.append(", ".join([cell_address(member, sheet, first) if first else whole, *others]))
     more = len(findings) - ADDRESSES_SHOWN
     return "; ".join(shown) + (f" и ещё {more}" if more > 0 else "")
+
+
+def _remark(finding: Finding) -> str:
+    first = finding.repeated_address
+    return f"{finding.message} То же изделие — в ячейке {first}." if first else finding.message
 
 
 def _heading(finding: Finding) -> str:
@@ -541,13 +629,17 @@ def _heading(finding: Finding) -> str:
 
 
 def _example(cause: Cause) -> str:
-    typed = next(filter(None, map(_typed, cause.findings)), "")
-    return typed or ("(пусто)" if cause.findings[0].cell else "")
+    """What was typed at the first of its cells that is not empty."""
+    typed = [_typed(finding) for finding in cause.findings]
+    return next((text for text in typed if text not in ("", _EMPTY)), typed[0])
 
 
 def _typed(finding: Finding) -> str:
     """What the agency typed. The value of a finding about a whole file is ours: a code of the reader."""
-    return finding.value if finding.cell else ""
+    if not finding.cell:
+        return ""
+    # A heading that stands twice has cells, and its words are no value.
+    return finding.value or (_EMPTY if finding.line_position is not None else "")
 
 
 def _severity(severity: str) -> str:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from include.city_order import suites, surveys, warehouse
 from include.city_order.cleaning import Terms, spelling
+from include.city_order.identifiers import is_inn, is_kpp
 from include.city_order.identity import manufacturer_key, matching_key
 from include.city_order.surveys import Survey
 
@@ -24,15 +27,170 @@ class ReferenceError(ValueError):
     """A reference file that cannot be used: says file, line, and what is wrong."""
 
 
+@dataclass(frozen=True)
+class _File:
+    """What a file must have: columns besides its source, a key that stands once, and codes that other files hold.
+
+    `key` gives each of its columns, and what is compared of it. `refers` gives columns that repeat the first key
+    columns of the named file.
+    """
+
+    columns: str
+    key: Mapping[str, Callable[[str], str]]
+    refers: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+
+    def needed(self) -> list[str]:
+        """The header."""
+        return [*self.columns.split(), "source", "source_date"]
+
+    def key_of(self, values: Iterable[str]) -> tuple[str, ...]:
+        """What is compared of the values of the key's columns, or of the first of them."""
+        return tuple(compared(value) for compared, value in zip(self.key.values(), values, strict=False))
+
+
+_FILES = {
+    "agencies": _File(
+        "agency_code valid_from valid_to name inn kpp parent_code successor_code",
+        {"agency_code": str, "valid_from": str},
+        {("parent_code",): "agencies", ("successor_code",): "agencies"},
+    ),
+    "okei": _File("okei_code symbol name spellings pieces packs", {"okei_code": str}),
+    "okpd2": _File("okpd2_code name valid_from valid_to", {"okpd2_code": str, "valid_from": str}),
+    "manufacturers": _File("manufacturer_code name country", {"manufacturer_code": str}),
+    "manufacturer_aliases": _File("manufacturer_code alias", {"alias": str}, {("manufacturer_code",): "manufacturers"}),
+    "parts": _File(
+        "part_number manufacturer_code",
+        {"part_number": matching_key, "manufacturer_code": str},
+        {("manufacturer_code",): "manufacturers"},
+    ),
+    "part_aliases": _File(
+        "alias part_number manufacturer_code",
+        {"alias": matching_key, "manufacturer_code": str},
+        {("part_number", "manufacturer_code"): "parts"},
+    ),
+    "chemistries": _File("chemistry name spellings cell_voltage_v", {"chemistry": str}),
+    "battery_uses": _File("battery_use name spellings", {"battery_use": str}),
+    "need_kinds": _File("need_kind name spellings", {"need_kind": str}),
+}
+
+_MAY_BE_BLANK = {"valid_to", "parent_code", "successor_code", "spellings", "pieces", "packs", "cell_voltage_v"}
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return str(date.fromisoformat(text)) == text
+    except ValueError:
+        return False
+
+
+def _is_above_zero(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]+(\.[0-9]+)?", text)) and float(text) > 0
+
+
+#: What a filled cell of a column must be, and how to mend another one.
+_CELLS: dict[str, tuple[Callable[[str], object], Callable[[str], str]]] = {
+    "agency_code": (
+        re.compile(r"[a-z0-9][a-z0-9-]{0,62}").fullmatch,
+        lambda text: "write small Latin letters, digits and hyphens, at most 63",
+    ),
+    "inn": (is_inn, lambda text: "write an organisation's INN: ten digits, the last of them the check digit"),
+    "kpp": (is_kpp, lambda text: "write a KPP: nine digits"),
+    **dict.fromkeys(("valid_from", "valid_to", "source_date"), (_is_date, surveys.how_to_write_a_date)),
+    **dict.fromkeys(
+        ("pieces", "packs", "cell_voltage_v"),
+        (_is_above_zero, lambda text: "write a number above 0, with a point, like 3.2"),
+    ),
+}
+
+
 def read(folder: Path, name: str) -> list[Row]:
-    """The rows of one file, each by its header; blank cells are ''."""
+    """The rows of one file, each by its header; blank cells are ''. Raises ReferenceError, a line for each mistake."""
+    return [row for _, row in _read(folder, name)]
+
+
+def _read(folder: Path, name: str) -> list[tuple[int, Row]]:
+    """The rows, each with the line on which it begins."""
     path = folder / f"{name}.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise ReferenceError(f"{path}:{number}: the row has more or fewer cells than the header")
+    if name not in _FILES:
+        raise ReferenceError(f"{path}:1: not one of the reference files ({', '.join(_FILES)}): move it elsewhere")
+    (_, header), *body = _records(path) or [(1, [])]
+    if missing := [column for column in _FILES[name].needed() if column not in header]:
+        raise ReferenceError(
+            f"{path}:1: the header lacks {', '.join(missing)}: write {','.join(_FILES[name].needed())}, with commas"
+        )
+    rows: list[tuple[int, Row]] = []
+    mistakes: list[str] = []
+    lines_by_key: dict[tuple[str, ...], int] = {}
+    for line, cells in body:
+        if len(cells) != len(header):
+            mistakes.append(
+                f"{path}:{line}: the row has more or fewer cells than the header: count its commas,"
+                " and put quotes around a text that has one"
+            )
+            continue
+        row = dict(zip(header, cells, strict=True))
+        mistakes += [f"{path}:{line}: {what}" for what in _wrong_cells(row, _FILES[name])]
+        key = _FILES[name].key_of(row[column] for column in _FILES[name].key)
+        if (first := lines_by_key.setdefault(key, line)) != line:
+            columns = ", ".join(_FILES[name].key)
+            mistakes.append(f"{path}:{line}: {columns}: stands on line {first} already: keep one of the two rows")
+        rows.append((line, row))
+    if mistakes:
+        raise ReferenceError("\n".join(mistakes))
     return rows
+
+
+def _records(path: Path) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(surveys.read_text(path, ReferenceError), newline=""), strict=True)
+    records: list[tuple[int, list[str]]] = []
+    line = 1
+    try:
+        for cells in reader:
+            if cells:
+                records.append((line, cells))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ReferenceError(f"{path}:{line}: not CSV: {error}: look for a quote that is not closed") from None
+    return records
+
+
+def _wrong_cells(row: Row, file: _File) -> Iterator[str]:
+    for column in file.needed():
+        text = row[column]
+        if not text.strip() and column not in _MAY_BE_BLANK:
+            yield f"{column} is blank: fill it in"
+        elif text and column in _CELLS:
+            is_right, how_to_mend = _CELLS[column]
+            if not is_right(text):
+                yield f"{column} {text!r}: {how_to_mend(text)}"
+    if row.get("valid_to") and row["valid_to"] < row["valid_from"]:
+        yield f"valid_to {row['valid_to']} is before valid_from {row['valid_from']}: mend either"
+
+
+def _demand_right_files(folder: Path) -> None:
+    """Every file by itself, then what they say of one another."""
+    files: dict[str, list[tuple[int, Row]]] = {}
+    mistakes: list[str] = []
+    for name in dict.fromkeys((*_FILES, *(path.stem for path in sorted(folder.glob("*.csv"))))):
+        try:
+            files[name] = _read(folder, name)
+        except ReferenceError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise ReferenceError("\n".join(mistakes))
+    for name, file in _FILES.items():
+        for columns, other in file.refers.items():
+            key = list(_FILES[other].key)[: len(columns)]
+            held = {_FILES[other].key_of(row[column] for column in key) for _, row in files[other]}
+            for line, row in files[name]:
+                values = [row[column] for column in columns]
+                if any(values) and _FILES[other].key_of(values) not in held:
+                    mistakes.append(
+                        f"{folder / name}.csv:{line}: {', '.join(columns)} {', '.join(values)!r}:"
+                        f" {other}.csv has none: add it there, or mend it here"
+                    )
+    if mistakes:
+        raise ReferenceError("\n".join(mistakes))
 
 
 def terms(folder: Path) -> Terms:
@@ -66,6 +224,7 @@ def refresh(dsn: str, surveys_folder: Path, folder: Path) -> dict[str, Survey]:
     Raises SurveyError or ReferenceError, and changes nothing, if a file is wrong.
     """
     known = surveys.load(surveys_folder)
+    _demand_right_files(folder)
     _demand_known_agencies(known, surveys_folder, folder)
     all_suites = suites.load()
     versions = {
@@ -93,12 +252,20 @@ def refresh(dsn: str, surveys_folder: Path, folder: Path) -> dict[str, Survey]:
 
 def _demand_known_agencies(known: dict[str, Survey], surveys_folder: Path, folder: Path) -> None:
     agencies = {row["agency_code"] for row in read(folder, "agencies")}
-    for code, survey in known.items():
-        if unknown := [agency for agency in survey.roster if agency not in agencies]:
-            raise ReferenceError(
-                f"{surveys_folder / code}.yaml: the roster names agencies that {folder / 'agencies.csv'} lacks: "
-                f"{', '.join(unknown)}. Add them there first."
+    unknown = [
+        (surveys_folder / f"{code}.yaml", place, agency)
+        for code, survey in known.items()
+        for place, agency in enumerate(survey.roster)
+        if agency not in agencies
+    ]
+    if unknown:
+        raise ReferenceError(
+            "\n".join(
+                f"{path}:{surveys.line_of(path, ('roster', place))}: roster: {folder / 'agencies.csv'} has no agency"
+                f" {agency}: add it there first, or mend it here"
+                for path, place, agency in unknown
             )
+        )
 
 
 @dataclass(frozen=True)
@@ -242,12 +409,12 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
 def _manufacturer_aliases(folder: Path) -> dict[str, tuple[str, str, str, str, str]]:
     """Aliases by their key: several spellings may compare equal. Two manufacturers under one key is a mistake."""
     aliases: dict[str, tuple[str, str, str, str, str]] = {}
-    for row in read(folder, "manufacturer_aliases"):
+    for line, row in _read(folder, "manufacturer_aliases"):
         key = manufacturer_key(row["alias"])
         entry = (key, row["alias"], row["manufacturer_code"], *_source(row))
         if aliases.setdefault(key, entry)[2] != row["manufacturer_code"]:
             raise ReferenceError(
-                f"{folder / 'manufacturer_aliases.csv'}: {row['alias']!r} means both {aliases[key][2]}"
+                f"{folder / 'manufacturer_aliases.csv'}:{line}: {row['alias']!r} means both {aliases[key][2]}"
                 f" and {row['manufacturer_code']}: keep one"
             )
     return aliases

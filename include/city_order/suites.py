@@ -20,6 +20,9 @@ FOLDER = Path(__file__).resolve().parents[1] / "expectations"
 #: The stages of a check, in their order: a refused file's lines are not checked, a refused line is not compared.
 STAGES = ("file", "line", "repeat")
 
+#: What can only be known when all receipts of an agency are settled: said by `load`, not by the checks of a batch.
+LOAD = "load"
+
 _SEVERITIES = {"critical": Severity.ERROR, "warning": Severity.WARNING}
 
 
@@ -55,7 +58,7 @@ class Suite:
 def load(folder: Path = FOLDER) -> list[Suite]:
     """Every suite, by stage and then by name."""
     suites = [_suite(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.json"))]
-    return sorted(suites, key=lambda suite: STAGES.index(suite.stage))
+    return sorted(suites, key=lambda suite: (*STAGES, LOAD).index(suite.stage))
 
 
 def in_force(suites: list[Suite], programme: Programme, day: date) -> list[Suite]:

@@ -5,28 +5,49 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from include.city_order.readings import DEMAND, Form
+from include.city_order.tables import heading_key
 from include.city_order.vocabulary import DEMAND_YEARS, READER_VERSION, Certainty, Programme, fields_of
 
+#: Where a key or value stands in a survey: the keys, and places in lists from 0, that lead to it.
+Location = tuple[int | str, ...]
 
-class _DatesAsText(yaml.SafeLoader):
-    """Leaves dates to the model, which says where a wrong one stands; YAML's own dates raise a bare ValueError."""
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a repeated key, of which YAML's own loader keeps the last.
+
+    Leaves dates to the model, which says where a wrong one stands; YAML's own dates raise a bare ValueError.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012 (as in the class above)
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping of a node. Raises ConstructorError at a key that stands twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value} stands twice: keep one", key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
 
 
 class SurveyError(ValueError):
@@ -52,33 +73,8 @@ class Survey(BaseModel):
 
     @field_validator("horizon")
     @classmethod
-    def _years_with_a_column(cls, horizon: dict[int, Certainty]) -> dict[int, Certainty]:
-        beyond = [year for year in horizon if year not in DEMAND_YEARS]
-        if beyond:
-            first, last = DEMAND_YEARS[0], DEMAND_YEARS[-1]
-            raise ValueError(
-                f"years {beyond} have no column in the warehouse, which holds {first} to {last}: "
-                "add columns by a migration and widen vocabulary.DEMAND_YEARS"
-            )
+    def _earliest_first(cls, horizon: dict[int, Certainty]) -> dict[int, Certainty]:
         return dict(sorted(horizon.items()))
-
-    @field_validator("roster")
-    @classmethod
-    def _each_agency_once(cls, roster: list[str]) -> list[str]:
-        twice = sorted({code for code in roster if roster.count(code) > 1})
-        if twice:
-            raise ValueError(f"agencies stand twice: {', '.join(twice)}")
-        return roster
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Survey:
-        if self.closes < self.opens:
-            raise ValueError(f"closes {self.closes} before it opens {self.opens}")
-        known = {field.name for field in fields_of(self.programme)}
-        unknown = sorted(set(self.headings) - known)
-        if unknown:
-            raise ValueError(f"headings name fields that the {self.programme} form does not have: {', '.join(unknown)}")
-        return self
 
     @cached_property
     def form(self) -> Form:
@@ -111,7 +107,14 @@ def load(folder: Path) -> dict[str, Survey]:
     """Every survey of the folder by its code. Raises SurveyError with one line for each mistake."""
     surveys: dict[str, Survey] = {}
     mistakes: list[str] = []
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.name.startswith(".") or path.name == "README.md":
+            continue
+        if path.suffix != ".yaml":
+            mistakes.append(
+                f"{path}:1: a survey's file ends in .yaml: rename it to {path.stem}.yaml, or move it elsewhere"
+            )
+            continue
         try:
             survey = _read(path)
         except SurveyError as error:
@@ -125,28 +128,101 @@ def load(folder: Path) -> dict[str, Survey]:
     return surveys
 
 
+def line_of(path: Path, location: Location) -> int:
+    """The line, from 1, on which a part of a survey's file stands; what is missing is on its parent's line."""
+    return _line_of(yaml.compose(read_text(path, SurveyError), Loader=yaml.SafeLoader), location)
+
+
+def read_text(path: Path, mistake: type[ValueError]) -> str:
+    """A text file that a person wrote. Raises `mistake`, with file and line, if it is no plain UTF-8."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise mistake(f"{path}:{line}: not UTF-8: save it as UTF-8") from None
+    if control := yaml.reader.Reader.NON_PRINTABLE.search(text):
+        line = text.count("\n", 0, control.start()) + 1
+        raise mistake(f"{path}:{line}: a control character (U+{ord(control[0]):04X}): remove it, and save it as UTF-8")
+    return text
+
+
+def how_to_write_a_date(text: str) -> str:
+    """How to mend a date that is not written right: `write it as 2027-03-31`."""
+    if russian := re.fullmatch(r"(\d\d?)\.(\d\d?)\.(\d{4})", text):
+        day, month, year = russian.groups()
+        return f"write it as {year}-{month:0>2}-{day:0>2}"
+    return "write a date that exists as year-month-day, like 2027-03-31"
+
+
 def _read(path: Path) -> Survey:
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path, SurveyError)
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.load(text, Loader=_DatesAsText)  # noqa: S506 (a SafeLoader)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SurveyError(f"{path}:{line}: not YAML: {error.problem}") from None
     if not isinstance(content, dict):
         raise SurveyError(f"{path}:1: a survey is a list of keys and values")
     try:
-        return Survey.model_validate(content)
+        survey = Survey.model_validate(content)
+        mistakes = list(_contradictions(survey))
     except ValidationError as error:
+        mistakes = [(item["loc"], _plainly(item["type"], item["msg"], item["input"])) for item in error.errors()]
+    if mistakes:
         raise SurveyError(
             "\n".join(
-                f"{path}:{_line_of(tree, item['loc'])}: {'.'.join(map(str, item['loc'])) or 'survey'}: {item['msg']}"
-                for item in error.errors()
+                f"{path}:{_line_of(tree, where)}: {'.'.join(map(str, where))}: {what}" for where, what in mistakes
             )
-        ) from None
+        )
+    return survey
 
 
-def _line_of(tree: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+def _plainly(kind: str, message: str, value: Any) -> str:
+    """A mistake that the model found, in plain words where its own are not."""
+    if kind == "extra_forbidden":
+        return f"no such key is known: remove it, or write one of {', '.join(Survey.model_fields)}"
+    if kind == "missing":
+        return "this key is missing: add it"
+    if kind.startswith("date_"):
+        return f"{value!r} is no date: {how_to_write_a_date(str(value))}"
+    return message.replace("Input should be", "write")
+
+
+def _contradictions(survey: Survey) -> Iterator[tuple[Location, str]]:
+    """What is wrong with a survey whose every value is right by itself, and where."""
+    if survey.closes < survey.opens:
+        yield ("closes",), f"{survey.closes} is before it opens, {survey.opens}: mend either"
+    first, last = DEMAND_YEARS[0], DEMAND_YEARS[-1]
+    for year in survey.horizon:
+        if year not in DEMAND_YEARS:
+            yield (
+                ("horizon", year),
+                f"the warehouse has columns for {first} to {last}: add columns by a migration"
+                " and widen vocabulary.DEMAND_YEARS",
+            )
+    for earlier, later in pairwise(survey.horizon):
+        if later != earlier + 1:
+            yield ("horizon", later), f"{later} comes after {earlier}: years must follow one another without a gap"
+    for name, entries in (("roster", survey.roster), ("okpd2", survey.okpd2)):
+        for place, entry in enumerate(entries):
+            if entry in entries[:place]:
+                yield (name, place), f"{entry} stands twice: keep one"
+    fields = {field.name: field.heading for field in fields_of(survey.programme)}
+    meant = {heading_key(heading): name for name, heading in fields.items()}
+    for name, headings in survey.headings.items():
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, n=1, cutoff=0)[0]
+            yield ("headings", name), f"the {survey.programme} form has no such field: did you mean {near}?"
+            continue
+        for place, heading in enumerate(headings):
+            other = meant.setdefault(heading_key(heading), name)
+            if other != name:
+                yield ("headings", name, place), f"the heading {heading!r} means {other} already: keep it in one field"
+
+
+def _line_of(tree: yaml.Node | None, location: Location) -> int:
     """The line (from 1) of the deepest node on the way to `location`; a missing key is on its parent's line."""
     node, line = tree, 1
     for step in location:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from datetime import date
+from datetime import date, datetime
 
 from include.local_platform import commands
 from include.local_platform.home import Home, PlatformError
@@ -20,14 +20,14 @@ def main(arguments: list[str] | None = None) -> int:
     names.add_parser("down", help="stop everything; the data stays")
     names.add_parser("nightly", help="run the nightly job now and follow it to the end")
     backfill = names.add_parser("backfill", help="process past drop dates again")
-    backfill.add_argument("--from", dest="first", type=_drop_date, required=True, metavar="YYYY-MM-DD")
-    backfill.add_argument("--to", dest="last", type=_drop_date, required=True, metavar="YYYY-MM-DD")
+    backfill.add_argument("--from", dest="first", required=True, metavar="YYYY-MM-DD")
+    backfill.add_argument("--to", dest="last", required=True, metavar="YYYY-MM-DD")
     names.add_parser("dsn", help="print the read-only connection to the warehouse")
     given = parser.parse_args(arguments)
     try:
         home = Home.find(os.environ)
         if given.command == "backfill":
-            commands.backfill(home, given.first, given.last)
+            commands.backfill(home, _drop_date("FROM", given.first), _drop_date("TO", given.last))
         else:
             {
                 "demo": commands.demo,
@@ -45,11 +45,20 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _drop_date(text: str) -> date:
+def _drop_date(variable: str, text: str) -> date:
+    """The date that the Makefile's variable gives. Raises PlatformError with the right way to write it."""
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-10") from None
+        raise PlatformError(f"{variable}={text} is not a date: {_advice(text)}") from None
+
+
+def _advice(text: str) -> str:
+    """How to write a date that is written as 12.11.2026, or is none at all."""
+    try:
+        return f"write it as {datetime.strptime(text, '%d.%m.%Y').date()}"
+    except ValueError:
+        return "write it as year-month-day, like 2026-11-10"
 
 
 if __name__ == "__main__":

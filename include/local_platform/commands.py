@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
@@ -63,15 +64,18 @@ def down(home: Home) -> None:
         if cluster.running():
             stopped.append("PostgreSQL")
         cluster.stop()
+        places = [home.root] if cluster.place == cluster.folder else [home.root, cluster.place]
     print(f"Stopped: {', '.join(stopped)}" if stopped else "Nothing was running")
-    print(f"All data stays in {home.root}; `make up` goes on from there")
+    print(f"All data stays in {' and '.join(map(str, places))}; `make up` goes on from there")
 
 
 def dsn(home: Home) -> None:
-    """Print the read-only connection to the warehouse, and nothing else."""
+    """Print the read-only connection to the warehouse, and nothing else, on stdout."""
     if not home.existed:
         raise PlatformError(f"There is no warehouse yet in {home.root}. Start the platform first: make up")
     print(postgres.dsn(home, postgres.WAREHOUSE_DATABASE, postgres.ANALYST_ROLE))
+    if not _cluster(home).running():
+        print("PostgreSQL is not running. Start it: make up", file=sys.stderr)
 
 
 def nightly(home: Home) -> None:
@@ -85,6 +89,7 @@ def backfill(home: Home, first: date, last: date) -> None:
     """Process past drop dates again, on a platform that is brought up if need be."""
     from include.local_platform import runs
 
+    runs.check_dates(first, last, now=datetime.now(UTC))
     runs.backfill(home, up(home), first, last)
 
 

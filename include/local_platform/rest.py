@@ -29,7 +29,7 @@ class Airflow:
 
     def dag(self, dag_id: str) -> dict[str, Any] | None:
         """The DAG's details (`start_date`, `is_paused` …), or None while Airflow does not know it."""
-        answer = self._request("GET", f"/api/v2/dags/{dag_id}/details", missing_ok=True)
+        answer = self._request("GET", f"/api/v2/dags/{dag_id}/details", nothing_at=httpx.codes.NOT_FOUND)
         return answer or None
 
     def import_errors(self) -> list[dict[str, Any]]:
@@ -65,6 +65,11 @@ class Airflow:
         }
         return self._request("POST", "/api/v2/backfills", json=body)
 
+    def cancel_backfill(self, backfill_id: int) -> bool:
+        """Fail the runs of a backfill that are still queued, and close it. False if it was closed already."""
+        path = f"/api/v2/backfills/{backfill_id}/cancel"
+        return bool(self._request("PUT", path, nothing_at=httpx.codes.CONFLICT))
+
     def backfills(self, dag_id: str) -> list[dict[str, Any]]:
         """The DAG's backfills, newest first."""
         query = {"dag_id": dag_id, "order_by": "-id"}
@@ -74,14 +79,17 @@ class Airflow:
         """The run's page in the UI."""
         return f"{self.ui}/dags/{dag_id}/runs/{quote(run_id, safe='')}"
 
-    def _request(self, method: str, path: str, *, missing_ok: bool = False, **parameters: Any) -> dict[str, Any]:
+    def _request(
+        self, method: str, path: str, *, nothing_at: httpx.codes | None = None, **parameters: Any
+    ) -> dict[str, Any]:
+        """The answer's JSON, or nothing at the status that means so."""
         if "Authorization" not in self._http.headers:
             self._log_in()
         answer = self._send(method, path, **parameters)
         if answer.status_code == httpx.codes.UNAUTHORIZED:  # The token has expired.
             self._log_in()
             answer = self._send(method, path, **parameters)
-        if missing_ok and answer.status_code == httpx.codes.NOT_FOUND:
+        if answer.status_code == nothing_at:
             return {}
         if answer.is_error:
             raise PlatformError(f"Airflow refused {method} {path}: {answer.status_code} {answer.text[:500]}")

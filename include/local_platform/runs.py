@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
-from pathlib import Path
 from typing import Any
 
 from include.city_order import orders, summary
@@ -14,6 +13,7 @@ from include.city_order.drop_dates import drop_date
 from include.city_order.vocabulary import MOSCOW
 from include.local_platform import postgres
 from include.local_platform.airflow import expect_running
+from include.local_platform.failures import explain, task_name
 from include.local_platform.home import Home, PlatformError
 from include.local_platform.rest import Airflow
 
@@ -23,6 +23,10 @@ BUILD = "build_city_order"
 ENDED = ("success", "failed")
 ACTIVE = {"state": ["queued", "running"]}
 POLL_S = 1.0
+
+
+class RunFailed(PlatformError):
+    """A run ended badly. The message gives the errors of its tasks, and the command to repeat."""
 
 
 def nightly(home: Home, airflow: Airflow, since: datetime | None = None) -> None:
@@ -51,44 +55,55 @@ def nightly(home: Home, airflow: Airflow, since: datetime | None = None) -> None
 def backfill(home: Home, airflow: Airflow, first: date, last: date) -> None:
     """Process the drop dates `first` to `last` again, night by night; then as `nightly` does.
 
-    Raises PlatformError for dates that cannot be, while another backfill is active, and if a run fails.
+    Raises PlatformError for a date before the DAG's start, while another backfill is active, and if a run
+    fails: then the dates after it are cancelled.
     """
     details = _expect_dags(airflow)
-    check_dates(first, last, started=_instant(details["start_date"]), now=datetime.now(UTC))
+    check_start(first, started=_instant(details["start_date"]))
     if any(not other["completed_at"] for other in airflow.backfills(COLLECT)):
         raise PlatformError(
-            f"A backfill of {COLLECT} is active already. Watch it at {airflow.ui}/dags/{COLLECT}/backfills"
+            f"A backfill of {COLLECT} is active already, and Airflow takes one at a time.\n"
+            "Wait until it is over (Airflow closes it within half a minute of its last night): "
+            f"{airflow.ui}/dags/{COLLECT}/backfills\n"
+            f'Or cancel it: "Cancel backfill" in the bar at the top of {airflow.ui}/dags/{COLLECT}'
         )
     began = datetime.now(UTC)
     bounds = drop_date_bounds(first, last)
     created = airflow.create_backfill(COLLECT, *bounds)
     print(f"Started backfill {created['id']} over the drop dates {first} to {last}", flush=True)
     for run in _nights(airflow, bounds):
-        print(
-            f"Drop date {drop_date(_instant(run['logical_date']))}: {airflow.link(COLLECT, run['dag_run_id'])}",
-            flush=True,
-        )
-        _follow(home, airflow, run["dag_run_id"])
+        night = drop_date(_instant(run["logical_date"]))
+        print(f"Drop date {night}: {airflow.link(COLLECT, run['dag_run_id'])}", flush=True)
+        try:
+            _follow(home, airflow, run["dag_run_id"], again=f"make backfill FROM={night} TO={last}")
+        except RunFailed:
+            _cancel(airflow, created["id"], night, last, bounds)
+            raise
     _finish_builds(home, airflow, began)
     print("Waiting for Airflow to close the backfill: it looks twice a minute, and takes no other before", flush=True)
     while any(not other["completed_at"] for other in airflow.backfills(COLLECT)):
         time.sleep(POLL_S)
 
 
-def check_dates(first: date, last: date, *, started: datetime, now: datetime) -> None:
-    """Refuse drop dates before the DAG's start, and those whose night has not begun. Raises PlatformError."""
-    # A night that began before the DAG's start gives a green run without tasks.
-    earliest = drop_date(started - timedelta(microseconds=1)) + timedelta(days=1)
+def check_dates(first: date, last: date, *, now: datetime) -> None:
+    """Refuse drop dates in the wrong order, and those that are not over. Raises PlatformError."""
     latest = drop_date(now) - timedelta(days=1)
     if first > last:
         raise PlatformError(f"The first drop date, {first}, is after the last, {last}. Exchange FROM and TO.")
-    if first < earliest:
-        raise PlatformError(f"{first} is before the first drop date, {earliest}. Give FROM={earliest} or later.")
     if last > latest:
         raise PlatformError(
             f"{last} is not over: a drop date ends at 01:00 Moscow time of the day after. "
-            f"Give TO={latest} or earlier; newer drops are collected by `make nightly`."
+            f"Give TO={latest} or earlier.\nNewer drops are collected by `make nightly`, which also takes quarantined "
+            "receipts again whose survey or agency is known now."
         )
+
+
+def check_start(first: date, *, started: datetime) -> None:
+    """Refuse a drop date before the DAG's start. Raises PlatformError."""
+    # A night that began before the DAG's start gives a green run without tasks.
+    earliest = drop_date(started - timedelta(microseconds=1)) + timedelta(days=1)
+    if first < earliest:
+        raise PlatformError(f"{first} is before the first drop date, {earliest}. Give FROM={earliest} or later.")
 
 
 def drop_date_bounds(first: date, last: date) -> tuple[str, str]:
@@ -99,12 +114,6 @@ def drop_date_bounds(first: date, last: date) -> tuple[str, str]:
     begin = datetime.combine(first, time_of_day.min, MOSCOW)
     end = datetime.combine(last, time_of_day(23, 59), MOSCOW)
     return begin.isoformat(), end.isoformat()
-
-
-def task_logs(home: Home, run_id: str, dag_id: str, task: dict[str, Any]) -> Path:
-    """The folder of a task instance's logs, one file per attempt."""
-    folder = home.folder("airflow") / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task['task_id']}"
-    return folder if task["map_index"] < 0 else folder / f"map_index={task['map_index']}"
 
 
 def _expect_dags(airflow: Airflow, patience_s: float = 60) -> dict[str, Any]:
@@ -155,16 +164,24 @@ def _nights(airflow: Airflow, bounds: tuple[str, str]) -> Iterator[dict[str, Any
     yield from runs
 
 
-def _follow(home: Home, airflow: Airflow, run_id: str, dag_id: str = COLLECT) -> None:
-    """Print each task as its state changes until the run ends. Raises PlatformError if it fails."""
+def _cancel(airflow: Airflow, backfill_id: int, failed: date, last: date, bounds: tuple[str, str]) -> None:
+    """Take back the nights of a backfill after the one that failed, so that it can be repeated at once."""
+    if not airflow.cancel_backfill(backfill_id) or failed == last:
+        return
+    print(f"Cancelled the backfill: the drop dates after {failed} wait for the next one", flush=True)
+    for run in airflow.runs(COLLECT, state=["running"], logical_date_gte=bounds[0], logical_date_lte=bounds[1]):
+        print(f"  only {drop_date(_instant(run['logical_date']))} had begun, and runs to its end", flush=True)
+
+
+def _follow(home: Home, airflow: Airflow, run_id: str, again: str = "make nightly") -> None:
+    """Print each task as its state changes until the run ends. Raises RunFailed, with the command to repeat."""
     told: dict[str, str] = {}
     while True:
         expect_running(home)
-        run = airflow.run(dag_id, run_id)
-        tasks = airflow.tasks(dag_id, run_id)
+        run = airflow.run(COLLECT, run_id)
+        tasks = airflow.tasks(COLLECT, run_id)
         for task in sorted(tasks, key=lambda task: task["start_date"] or "~"):
-            name = task["task_id"] if task["map_index"] < 0 else f"{task['task_id']}[{task['map_index']}]"
-            state = task["state"]
+            name, state = task_name(task), task["state"]
             if state in (None, "scheduled", "queued", "removed") or told.get(name) == state:
                 continue
             told[name] = state
@@ -174,12 +191,14 @@ def _follow(home: Home, airflow: Airflow, run_id: str, dag_id: str = COLLECT) ->
             break
         time.sleep(POLL_S)
     if run["state"] == "failed":
-        raise PlatformError(_failure(home, airflow, dag_id, run_id, tasks))
+        raise _failure(home, airflow, COLLECT, run_id, again)
 
 
-def _failure(home: Home, airflow: Airflow, dag_id: str, run_id: str, tasks: list[dict[str, Any]]) -> str:
-    logs = [f"  log: {task_logs(home, run_id, dag_id, task)}" for task in tasks if task["state"] == "failed"]
-    return "\n".join([f"The run {run_id} of {dag_id} failed: {airflow.link(dag_id, run_id)}", *logs])
+def _failure(home: Home, airflow: Airflow, dag_id: str, run_id: str, again: str) -> RunFailed:
+    why = explain(home, dag_id, run_id, airflow.tasks(dag_id, run_id))
+    return RunFailed(
+        f"The run {run_id} of {dag_id} failed: {airflow.link(dag_id, run_id)}\n{why}\nMend it, then again: {again}"
+    )
 
 
 def _finish_builds(home: Home, airflow: Airflow, began: datetime, patience_s: float = 60) -> None:
@@ -198,7 +217,7 @@ def _finish_builds(home: Home, airflow: Airflow, began: datetime, patience_s: fl
         for run in reversed(airflow.runs(BUILD, run_after_gte=began.isoformat(), state=list(ENDED))):
             run_id = run["dag_run_id"]
             if run["state"] == "failed":
-                raise PlatformError(_failure(home, airflow, BUILD, run_id, airflow.tasks(BUILD, run_id)))
+                raise _failure(home, airflow, BUILD, run_id, again="make nightly")
             if run_id not in told:
                 told.add(run_id)
                 print(f"  {BUILD} {run['partition_key'] or ''}  success  {run['duration']:.1f} s", flush=True)

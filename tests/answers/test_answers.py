@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from openpyxl import load_workbook
 from psycopg2.extensions import connection as Connection
 
 from include.city_order import answers
+from include.city_order.warehouse import SQL_FOLDER
 
 pytestmark = pytest.mark.warehouse
 
@@ -104,6 +106,32 @@ class Town:
             receipt_no, rules, REFERENCE, outcome, accepted + rejected, accepted, rejected,
         )  # fmt: skip
 
+    def lines(self, receipt_no: int, *lines: tuple[str, int | None]) -> None:
+        """Lines as they were read, below one another: (item, its demand in 2026)."""
+        self.one("insert into staging.form_column values (%s, 'a.xlsx', 'Лист1', 'item_name', 'B')", receipt_no)
+        for position, (item, demand) in enumerate(lines, 1):
+            self.one(
+                """
+                insert into staging.line (
+                    receipt_no, line_position, member, sheet, row_number, raw, cleaned_by, outside_horizon, name_key,
+                    matching_key, item_name, demand_2026
+                ) values (%s, %s, 'a.xlsx', 'Лист1', %s, '{}', '{}', '{}', 'Х', %s, 'Микросхема', %s)
+                """,
+                receipt_no, position, position + 4, item, demand,
+            )  # fmt: skip
+
+    def refusal(self, receipt_no: int, rule: str, severity: str, position: int) -> None:
+        """A finding about a line's item."""
+        self.one(
+            """
+            insert into quality.finding (
+                receipt_no, rules_version, reference_version, rule_id, severity, member, sheet, cell, line_position,
+                field, value, message
+            ) values (%s, %s, %s, %s, %s, 'a.xlsx', 'Лист1', %s, %s, 'item_name', 'Микросхема', %s)
+            """,
+            receipt_no, RULES, REFERENCE, rule, severity, f"B{position + 4}", position, f"{rule} {severity}.",
+        )  # fmt: skip
+
     def finding(self, receipt_no: int, message: str, rules: str = RULES) -> None:
         self.one(
             """
@@ -122,8 +150,9 @@ class Town:
         submission_id = self.one(
             """
             insert into core.submission (
-                survey_code, agency_code, revision, receipt_no, rules_version, reference_version, content_sha256
-            ) values ('ecb-2026', 'dep-it', %s, %s, %s, %s, 'c') returning submission_id
+                survey_code, agency_code, revision, receipt_no, rules_version, reference_version, reading_sha256,
+                content_sha256
+            ) values ('ecb-2026', 'dep-it', %s, %s, %s, %s, 'r', 'c') returning submission_id
             """,
             revision, receipt_no, RULES, REFERENCE,
         )  # fmt: skip
@@ -276,6 +305,41 @@ def test_what_was_read_is_told(warehouse, town: Town, tmp_path: Path):
     assert protocol["Не считаются строками"] == "строки итогов: 2; файлы архива, в которых нет таблиц: 1 (скан.pdf)"
 
 
+def test_a_repeat_names_the_first_line_that_no_rule_refused(warehouse, town: Town, tmp_path: Path):
+    receipt_no = town.revision({"A": 5}, rejected=1)
+    town.reading(receipt_no, [])
+    town.lines(receipt_no, ("A", 5), ("A", 5), ("B", 5), ("A", 6), ("A", 5), ("A", 6))
+    town.refusal(receipt_no, "L03", "E", 1)
+    town.refusal(receipt_no, "D01", "W", 4)
+    town.refusal(receipt_no, "D01", "E", 5)
+    town.refusal(receipt_no, "D01", "E", 6)
+    answers.write(warehouse.ingest, tmp_path, [])
+    content = (tmp_path / f"ecb-2026/dep-it/{receipt_no}-protocol.xlsx").read_bytes()
+    sheet = load_workbook(BytesIO(content))["Замечания"]
+    assert [(row[2], row[6]) for row in sheet.iter_rows(min_row=2, values_only=True)] == [
+        ("B5", "L03 E."),
+        ("B8", "D01 W. То же изделие — в ячейке a.xlsx: Лист1!B6."),
+        ("B9", "D01 E. То же изделие — в ячейке a.xlsx: Лист1!B6."),
+        ("B10", "D01 E. То же изделие — в ячейке a.xlsx: Лист1!B8."),
+    ]
+
+
+def test_answers_and_rules_agree_on_what_a_repeat_is():
+    (view,) = (
+        text
+        for path in (SQL_FOLDER / "migrations/versions").glob("*.sql")
+        if "create view staging.repeat_to_check" in (text := path.read_text(encoding="utf-8"))
+    )
+    view = view[view.index("create view staging.repeat_to_check") :]
+    query = (SQL_FOLDER / "answers/findings.sql").read_text(encoding="utf-8")
+    window = re.compile(r"(same_\w+) as \(\s*(partition by.+?order by \S+)\s*\)", re.DOTALL)
+    in_view, in_query = (
+        {name: " ".join(keys.split()) for name, keys in window.findall(text)[:2]} for text in (view, query)
+    )
+    assert in_view.keys() == {"same_item", "same_line"}
+    assert in_query == in_view
+
+
 def test_a_correction_names_what_leaves_and_only_looks_back(warehouse, town: Town, tmp_path: Path):
     town.revision({"A": 1, "B": 2, "C": 3, "blank": None}, day=1)
     correction = town.revision({"A": 1, "blank": None}, rejected=2, day=5)
@@ -307,6 +371,15 @@ def test_the_revision_before_is_that_of_the_receipts_order(warehouse, town: Town
     protocol = said(tmp_path / f"ecb-2026/dep-it/{last}-protocol.xlsx")
     assert f"№ {before} " in protocol["Прежний ответ"]
     assert protocol["Больше не в заказе: 1"] == "Микросхема, B"
+
+
+def test_what_an_earlier_reading_loaded_is_no_revision(warehouse, town: Town, tmp_path: Path):
+    before = town.revision({"A": 1, "B": 1})
+    town.one("update core.submission set reading_sha256 = 'older' where receipt_no = %s", before)
+    town.submission(before, {"A": 1, "C": 1})
+    last = town.revision({"A": 1})
+    answers.write(warehouse.ingest, tmp_path, [])
+    assert said(tmp_path / f"ecb-2026/dep-it/{last}-protocol.xlsx")["Больше не в заказе: 1"] == "Микросхема, C"
 
 
 def test_two_writers_at_once_leave_one_answer_each(warehouse, town: Town, tmp_path: Path):

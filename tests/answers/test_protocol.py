@@ -48,7 +48,7 @@ def labelled(facts: ProtocolFacts) -> dict[str, str]:
 def grouped(facts: ProtocolFacts) -> list[tuple]:
     """The rows of the first sheet's table of causes."""
     rows = list(opened(facts)[0].iter_rows(max_col=6, values_only=True))
-    start = next(number for number, row in enumerate(rows) if row[0] == "Что это")
+    start = next(number for number, row in enumerate(rows) if row[0] == "Вид замечания")
     return rows[start + 1 :]
 
 
@@ -96,7 +96,7 @@ def test_a_quarantined_file_is_told_that_the_department_acts():
     assert said["Где лежал"] == "ecb-2026/кто-то/ответ.xlsx"
     assert "нет в справочнике" in said["Что это значит"]
     assert said["Что делать"].startswith("От вас ничего не требуется")
-    assert said["Замечания"] == "Строки не проверялись."
+    assert said["Замечания"] == "Строки ещё не проверялись."
     assert "До какого времени" not in said
 
 
@@ -111,6 +111,58 @@ def test_every_reason_has_its_own_sentence(code: str):
 def test_the_reader_s_reason_explains_a_refusal_that_names_only_a_rule():
     said = labelled(replace(PARTLY, verdict="rejected", reason="F01", reading_reason="encrypted"))
     assert said["Что делать"] == "Снимите с файла пароль и пришлите его снова."
+
+
+@pytest.mark.parametrize("code", ["encrypted", "broken", "unknown_format", "too_large", "empty", "no_member"])
+def test_the_remark_on_an_unreadable_file_names_its_own_reason(code: str):
+    finding = Finding("F01", "E", "", "", "", None, "", code, "Файл повреждён, закрыт паролем или слишком велик.")
+    facts = replace(PARTLY, verdict="rejected", reason="F01", reading_reason=code, findings=(finding,))
+    assert [row[1] for row in grouped(facts)] == [" ".join(protocol.REASONS[code])]
+    assert opened(facts)[1]["G2"].value == " ".join(protocol.REASONS[code])
+
+
+ROSTER = Finding("F07", "E", "", "", "", None, "", "", "Ваша организация не входит в перечень.")
+INN = Finding("F10", "E", "", "", "Лист1!B3", None, "sender_inn", "7700", "Исправьте ИНН.")
+KPP = replace(INN, rule_id="F07", field="sender_kpp", cell="Лист1!B4")
+
+
+@pytest.mark.parametrize(
+    ("findings", "beginning"),
+    [
+        ((ROSTER,), "Если вашу организацию должны опросить, обратитесь в департамент."),
+        ((ROSTER, INN), "Если вашу организацию должны опросить, обратитесь в департамент."),
+        ((INN,), "Если ошибка в шапке формы, исправьте ИНН и КПП"),
+        ((KPP, INN), "Если ошибка в шапке формы, исправьте ИНН и КПП"),
+    ],
+)
+def test_a_file_of_the_wrong_sender_is_not_asked_for_in_the_same_folder(findings: tuple, beginning: str):
+    todo = labelled(replace(PARTLY, verdict="rejected", reason="F07", findings=findings))["Что делать"]
+    assert todo.startswith(beginning)
+    assert "в папку своей организации" in todo
+    assert "в ту же папку" not in todo
+    assert ("остальные ошибки" in todo) == (ROSTER in findings and INN in findings)
+
+
+def test_a_sender_s_warning_changes_nothing_of_what_to_do():
+    findings = (replace(INN, severity="W"), Finding("F04", "E", "", "", "", None, "", "", "Нет строк."))
+    said = labelled(replace(PARTLY, verdict="rejected", reason="F04", findings=findings))
+    assert said["Что делать"] == "Исправьте ошибки и пришлите файл снова, целиком, в ту же папку."
+
+
+@pytest.mark.parametrize(("others", "nothing_to_do"), [((), True), ((replace(UNIT, severity="W"),), False)])
+def test_a_remark_with_nothing_to_mend_asks_for_nothing(others: tuple, nothing_to_do: bool):
+    late = Finding("F08", "W", "", "", "", None, "", "", "Ответ получен после окончания приёма.")
+    said = labelled(replace(PARTLY, verdict="accepted_with_warnings", findings=(late, *others)))
+    assert said["Что делать"].startswith("Делать ничего не нужно.") == nothing_to_do
+    assert ("исправьте её" in said["Что делать"]) != nothing_to_do
+
+
+def test_lines_of_a_quarantined_file_are_read_and_not_yet_judged():
+    facts = replace(PARTLY, verdict="quarantined", lines_accepted=0, lines_rejected=5, lines_duplicate=0)
+    said = labelled(facts)
+    assert said["Прочитано строк"] == "5. Строки ещё не проверялись."
+    assert said["Замечания"] == "Строки ещё не проверялись."
+    assert opened(facts)[1]["A2"].value == "Строки ещё не проверялись."
 
 
 def test_an_unknown_reason_gets_a_general_sentence_and_never_its_code():
@@ -175,15 +227,63 @@ def test_findings_are_grouped_by_cause_errors_first():
 
 
 def test_a_finding_about_the_whole_file_shows_no_code_of_the_reader():
-    whole = Finding("F01", "E", "", "", "", None, "", "encrypted", "Файл не удалось прочитать.")
+    whole = Finding("F01", "E", "", "", "", None, "", "solar_storm", "Файл не удалось прочитать.")
     facts = replace(PARTLY, findings=(whole,))
     assert grouped(facts) == [("Ошибка", "Файл не удалось прочитать.", "весь файл", 1, "весь файл", None)]
     assert opened(facts)[1]["E2"].value is None
 
 
-def test_a_finding_above_the_table_is_addressed_by_its_cell():
-    inn = Finding("F10", "E", "", "", "Лист1!B3", None, "sender_inn", "7700", "Исправьте ИНН.")
-    assert grouped(replace(PARTLY, findings=(inn,))) == [("Ошибка", "Исправьте ИНН.", "ИНН", 1, "Лист1!B3", "7700")]
+@pytest.mark.parametrize(
+    ("cell", "member", "sheet", "split"),
+    [
+        ("B3", None, None, "B3"),
+        ("Лист1!B3", None, "Лист1", "B3"),
+        ("ответ: новый.xlsx: Лист!1!B3", "ответ: новый.xlsx", "Лист!1", "B3"),
+        ("Лист1!J4, Лист1!M4", None, "Лист1", "J4, M4"),
+        ("Лист 1, 2!J4, Лист 1, 2!M4", None, None, "Лист 1, 2!J4, Лист 1, 2!M4"),
+        ("Лист1!J4, Лист2!J4", None, None, "Лист1!J4, Лист2!J4"),
+    ],
+)
+def test_a_finding_above_the_lines_has_its_sheet_and_cell_apart(
+    cell: str, member: str | None, sheet: str | None, split: str
+):
+    facts = replace(PARTLY, findings=(replace(INN, cell=cell),))
+    told = opened(facts)[1]
+    assert tuple(told[f"{column}2"].value for column in "ABCE") == (member, sheet, split, "7700")
+    where = cell.replace("Лист1!J4, Лист1!M4", "Лист1!J4, M4")
+    assert grouped(facts) == [("Ошибка", "Исправьте ИНН.", "ИНН", 1, where, "7700")]
+
+
+def test_columns_that_stand_twice_have_no_example():
+    twice = Finding("F02", "E", "", "", "Лист1!J4, Лист1!M4", None, "stock", "", "Оставьте одну графу.")
+    facts = replace(PARTLY, findings=(twice,))
+    assert grouped(facts)[0][5] is None
+    assert opened(facts)[1]["E2"].value is None
+
+
+def test_a_form_without_years_lacks_the_demand_columns():
+    missing = Finding("F02", "E", "", "", "", None, "demand", "", "Не найдена обязательная графа.")
+    assert grouped(replace(PARTLY, findings=(missing,)))[0][2] == "Потребность на … год"
+
+
+def test_an_empty_cell_of_a_line_is_called_so_on_both_sheets():
+    facts = replace(PARTLY, findings=(replace(UNIT, value=""),))
+    assert grouped(facts)[0][5] == "(пусто)"
+    assert opened(facts)[1]["E2"].value == "(пусто)"
+    assert grouped(replace(PARTLY, findings=(replace(UNIT, value=""), replace(UNIT, cell="H6"))))[0][5] == "коробка"
+
+
+def test_a_repeat_names_the_line_that_it_repeats():
+    repeat = replace(
+        UNIT, rule_id="D01", field="item_name", cell="B9", message="Строка повторяет другую.",
+        first_sheet="Лист1", first_cell="B5",
+    )  # fmt: skip
+    facts = replace(PARTLY, findings=(repeat, replace(repeat, cell="B10", line_position=4, first_cell="B6")))
+    assert [row[1:5] for row in grouped(facts)] == [
+        ("Строка повторяет другую.", "Наименование изделия", 2,
+         "Лист1!B9 (то же в Лист1!B5), B10 (то же в Лист1!B6)"),
+    ]  # fmt: skip
+    assert opened(facts)[1]["G2"].value == "Строка повторяет другую. То же изделие — в ячейке Лист1!B5."
 
 
 def test_one_rule_with_two_sentences_is_two_causes():
@@ -198,7 +298,8 @@ def test_every_finding_has_a_row_on_the_second_sheet():
     sheet = opened(replace(PARTLY, findings=(demand, UNIT)))[1]
     rows = list(sheet.iter_rows(values_only=True))
     assert rows[0] == (
-        "Файл в архиве", "Лист", "Ячейка", "Графа", "Что введено", "Что это", "Что не так и как исправить", "Правило",
+        "Файл в архиве", "Лист", "Ячейка", "Графа", "Что введено", "Вид замечания",
+        "Что не так и как исправить", "Правило",
     )  # fmt: skip
     assert rows[1:] == [
         (None, "Лист1", "H5", "Единица измерения", "коробка", "Ошибка", UNIT.message, "L07"),

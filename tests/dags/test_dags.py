@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 pytestmark = pytest.mark.slow
 
-DAGS = Path(__file__).resolve().parents[2] / "dags"
+ROOT = Path(__file__).resolve().parents[2]
+DAGS = ROOT / "dags"
 
 #: The edges of each DAG: task → the tasks that wait for it.
 EDGES = {
@@ -68,6 +71,33 @@ def test_a_night_of_the_collection_is_a_drop_date(dags: dict[str, Any]):
     assert type(timetable).__name__ == "CronDataIntervalTimetable"
     assert timetable.expression == "0 1 * * *"
     assert str(timetable.timezone) == "Europe/Moscow"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "old", "new", "said"),
+    [
+        ("surveys", "ecb-2026.yaml", "closes: 2026-11-12", "closes: 12.11.2026", "write it as 2026-11-12"),
+        ("reference", "okei.csv", "796,шт,Штука", "796,шт", r"okei\.csv:2: "),
+    ],
+)
+def test_a_mistake_in_a_file_fails_at_once_as_trying_again_cannot_mend_it(
+    dags: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    folder: str, name: str, old: str, new: str, said: str,
+):  # fmt: skip
+    from airflow.sdk.exceptions import AirflowFailException
+
+    for kind in ("surveys", "reference"):
+        shutil.copytree(ROOT / "include" / kind, tmp_path / kind)
+    path = tmp_path / folder / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    for kind in ("inbox", "archive", "outbox", "surveys", "reference"):
+        monkeypatch.setenv(f"CITY_ORDER_{kind.upper()}", str(tmp_path / kind))
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_INGEST", "postgresql://nobody@127.0.0.1:1/none")
+    receive = dags["collect_submissions"].get_task("receive")
+    with pytest.raises(AirflowFailException, match=said):
+        receive.python_callable(dag_run=SimpleNamespace(run_type="manual"))
 
 
 def test_the_build_is_woken_by_the_collection(dags: dict[str, Any]):

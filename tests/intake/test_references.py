@@ -66,6 +66,87 @@ def test_a_row_of_another_width_is_named(folder: Path, row: str):
         references.read(folder, "okei")
 
 
+AGENCY = "newcomer,2020-01-01,,Новая,0021431696,009901001,,,вымысел,2026-09-15"
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "said"),
+    [
+        ("agencies", AGENCY.replace("newcomer", "New_comer"), "agency_code 'New_comer': write small Latin letters"),
+        ("agencies", AGENCY.replace("newcomer", "a" * 64), "at most 63"),
+        ("agencies", AGENCY.replace("0021431696", "0021431697"), "inn '0021431697': .* check digit"),
+        ("agencies", AGENCY.replace("0021431696", "21431696"), "inn '21431696': .* ten digits"),
+        ("agencies", AGENCY.replace("009901001", "9901001"), "kpp '9901001': .* nine digits"),
+        ("agencies", AGENCY.replace("2020-01-01", "01.02.2020"), "valid_from '01.02.2020': write it as 2020-02-01"),
+        ("agencies", AGENCY.replace("2020-01-01", "20200101"), "valid_from '20200101': write a date"),
+        ("agencies", AGENCY.replace("2020-01-01,", "2020-01-01,2019-12-31"), "valid_to 2019-12-31 is before"),
+        ("agencies", AGENCY.replace("Новая", ""), "name is blank"),
+        ("agencies", f"{AGENCY}\n{AGENCY}", "agency_code, valid_from: stands on line"),
+        ("okpd2", "26.11,Иные,2014-02-01,,вымысел,2026-09-15", "stands on line 2 already"),
+        ("okei", "1,а,А,а,0,,false,вымысел,2026-09-15", "pieces '0': write a number above 0"),
+        ("okei", '1,а,А,а,,"2,5",false,вымысел,2026-09-15', "packs '2,5': write a number above 0"),
+        ("chemistries", "zinc,Цинк,Zn,-1.5,вымысел,2026-09-15", "cell_voltage_v '-1.5'"),
+        ("manufacturers", "mikron,Микрон,Россия,вымысел,2026-09-15", "manufacturer_code: stands on line 3"),
+        ("parts", "1986 BE 1T,milandr,вымысел,2026-09-15", "part_number, manufacturer_code: stands on line 2"),
+        ("need_kinds", "repair,Ремонт,,вымысел,вчера", "source_date 'вчера': write a date"),
+        ("need_kinds", 'other,"Иное,,вымысел,2026-09-15', "not CSV"),
+        ("need_kinds", "other,И\0ное,,вымысел,2026-09-15", r"a control character \(U\+0000\)"),
+    ],
+)
+def test_a_mistake_in_a_row_is_named_with_file_and_line(folder: Path, name: str, row: str, said: str):
+    references.read(folder, name)
+    add(folder, name, row)
+    line = (folder / f"{name}.csv").read_text(encoding="utf-8").count("\n")
+    with pytest.raises(ReferenceError, match=rf"{name}\.csv:{line}: .*{said}"):
+        references.read(folder, name)
+
+
+def test_a_line_is_counted_as_an_editor_does(folder: Path):
+    lines = (folder / "need_kinds.csv").read_text(encoding="utf-8").count("\n")
+    add(folder, "need_kinds", '\nother,"Иное\nи прочее",,вымысел,2026-09-15\n,Без кода,,вымысел,2026-09-15')
+    with pytest.raises(ReferenceError, match=rf"need_kinds\.csv:{lines + 4}: need_kind is blank"):
+        references.read(folder, "need_kinds")
+
+
+def test_a_file_that_a_spreadsheet_saved_is_read_or_explained(folder: Path):
+    path = folder / "need_kinds.csv"
+    text, rows = path.read_text(encoding="utf-8"), references.read(folder, "need_kinds")
+    path.write_text(text, encoding="utf-8-sig", newline="\r\n")
+    assert references.read(folder, "need_kinds") == rows
+    path.write_text(text, encoding="cp1251")
+    with pytest.raises(ReferenceError, match=r"need_kinds\.csv:2: .*save it as UTF-8"):
+        references.read(folder, "need_kinds")
+    path.write_text(text.replace(",", ";"), encoding="utf-8")
+    with pytest.raises(ReferenceError, match=r"need_kinds\.csv:1: the header lacks need_kind, name, .* with commas"):
+        references.read(folder, "need_kinds")
+
+
+def test_a_file_that_is_none_of_the_references_is_named(folder: Path):
+    shutil.copy(folder / "okei.csv", folder / "okei (2).csv")
+    with pytest.raises(ReferenceError, match=r"okei \(2\)\.csv:1: not one of the reference files"):
+        references.refresh("postgresql://nobody@127.0.0.1:1/none", SURVEYS, folder)
+
+
+def test_a_code_that_no_file_holds_is_named_and_all_of_them_at_once(folder: Path):
+    orphan = AGENCY.replace("009901001,,", "009901001,dep-nowhere,later")
+    add(folder, "agencies", orphan)
+    add(folder, "manufacturer_aliases", "nobody,Никто,вымысел,2026-09-15")
+    add(folder, "part_aliases", "ALIAS-1,К1986ВЕ1QI,mikron,вымысел,2026-09-15")
+    with pytest.raises(ReferenceError) as error:
+        references.refresh("postgresql://nobody@127.0.0.1:1/none", SURVEYS, folder)
+    told = [line.removeprefix(f"{folder}/").split(": ") for line in str(error.value).splitlines()]
+    ends = {
+        name: (folder / f"{name}.csv").read_text(encoding="utf-8").count("\n")
+        for name in ("agencies", "manufacturer_aliases", "part_aliases")
+    }
+    assert [(place, what) for place, what, *_ in told] == [
+        (f"agencies.csv:{ends['agencies']}", "parent_code 'dep-nowhere'"),
+        (f"agencies.csv:{ends['agencies']}", "successor_code 'later'"),
+        (f"manufacturer_aliases.csv:{ends['manufacturer_aliases']}", "manufacturer_code 'nobody'"),
+        (f"part_aliases.csv:{ends['part_aliases']}", "part_number, manufacturer_code 'К1986ВЕ1QI, mikron'"),
+    ]
+
+
 def test_terms_hold_codes_names_symbols_and_spellings():
     terms = references.terms(REFERENCE)
     assert {terms.units[text] for text in ("796", "шт", "штука", "pcs")} == {"796"}
@@ -136,8 +217,10 @@ class TestRefresh:
     @pytest.mark.parametrize(
         ("name", "old", "new", "said"),
         [
-            ("manufacturer_aliases", "milandr,Миландр,", "mikron,ПКК «МИЛАНДР»,", r"means both"),
-            ("agencies", "\ngorsvet,", "\ngorsvet-2,", r"-2026\.yaml: the roster names agencies .* gorsvet\."),
+            ("manufacturer_aliases", "milandr,Миландр,", "mikron,ПКК «МИЛАНДР»,", r"aliases\.csv:3: .* means both"),
+            ("agencies", "\ngorsvet,", "\ngorsvet-2,", r"ecb-2026\.yaml:47: .* has no agency gorsvet:"),
+            ("agencies", "gorsvet,2015", "Gorsvet,2015", r"agencies\.csv:\d+: agency_code 'Gorsvet'"),
+            ("parts", "1986ВЕ1Т,milandr", "1986ВЕ1Т,milandrr", r"parts\.csv:2: manufacturer_code 'milandrr'"),
             ("okei", "796,шт,Штука", "796,шт", r"okei\.csv:2"),
         ],
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from include.local_platform.__main__ import main
-from include.local_platform.home import CHECKOUT
+from include.local_platform.home import CHECKOUT, DEFAULT_PORTS, Home
 
 
 @pytest.fixture
@@ -106,7 +106,60 @@ def test_down_of_a_home_that_never_was_up_is_no_error(
     assert "Nothing to stop" in capsys.readouterr().out
 
 
-def test_a_date_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["backfill", "--from", "2026-02-30", "--to", "2026-03-01"])
-    assert "'2026-02-30' is not a date" in capsys.readouterr().err
+def test_down_names_every_place_of_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = _stopped_home(tmp_path, monkeypatch)
+    assert main(["down"]) == 0
+    assert f"All data stays in {home.root}; " in capsys.readouterr().out
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (home.folder("postgres") / "place").write_text(f"{elsewhere}\n")
+    assert main(["down"]) == 0
+    assert f"All data stays in {home.root} and {elsewhere}; " in capsys.readouterr().out
+
+
+def test_dsn_of_a_stopped_home_says_so_beside_the_dsn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _stopped_home(tmp_path, monkeypatch)
+    assert main(["dsn"]) == 0
+    said = capsys.readouterr()
+    assert re.fullmatch(r"postgresql://city_order_analyst:\S+@127\.0\.0\.1:5439/warehouse\n", said.out)
+    assert said.err == "PostgreSQL is not running. Start it: make up\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        ("12.11.2026", "2026-11-14", "FROM=12.11.2026 is not a date: write it as 2026-11-12"),
+        ("2026-11-12", "31.11.2026", "TO=31.11.2026 is not a date: write it as year-month-day"),
+        ("2026-02-30", "2026-03-01", "FROM=2026-02-30 is not a date: write it as year-month-day"),
+        ("2026-11-14", "2026-11-12", "Exchange FROM and TO"),
+        ("2026-11-14", "9000-01-01", "9000-01-01 is not over"),
+    ],
+)
+def test_impossible_dates_are_refused_before_anything_starts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    first: str,
+    last: str,
+    words: str,
+) -> None:
+    monkeypatch.setenv("CITY_ORDER_HOME", str(tmp_path / "home"))
+    assert main(["backfill", "--from", first, "--to", last]) == 1
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()
+
+
+def _stopped_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home that was up before, with the default ports."""
+    for variable in DEFAULT_PORTS:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("CITY_ORDER_HOME", str(tmp_path / "home"))
+    home = Home.find(os.environ)
+    home.create()
+    home.folder("postgres").mkdir()
+    home.remember_ports()
+    return home

@@ -7,18 +7,17 @@ from datetime import UTC, date, datetime
 import pytest
 
 from include.local_platform.home import PlatformError
-from include.local_platform.runs import check_dates, drop_date_bounds
+from include.local_platform.runs import check_dates, check_start, drop_date_bounds
 
 #: 00:59 and 01:00 in Moscow on 24 November: the drop date of the 23rd ends between them.
 BEFORE_THE_NIGHT = datetime(2026, 11, 23, 21, 59, tzinfo=UTC)
 IN_THE_NIGHT = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
-STARTED = datetime(2026, 8, 31, 21, 0, tzinfo=UTC)
 
 
 def test_a_drop_date_can_be_repeated_as_soon_as_it_is_over() -> None:
-    check_dates(date(2026, 11, 20), date(2026, 11, 23), started=STARTED, now=IN_THE_NIGHT)
+    check_dates(date(2026, 11, 20), date(2026, 11, 23), now=IN_THE_NIGHT)
     with pytest.raises(PlatformError, match=r"2026-11-23 is not over.*Give TO=2026-11-22"):
-        check_dates(date(2026, 11, 20), date(2026, 11, 23), started=STARTED, now=BEFORE_THE_NIGHT)
+        check_dates(date(2026, 11, 20), date(2026, 11, 23), now=BEFORE_THE_NIGHT)
 
 
 @pytest.mark.parametrize(
@@ -31,15 +30,15 @@ def test_a_drop_date_can_be_repeated_as_soon_as_it_is_over() -> None:
     ],
 )
 def test_the_first_drop_date_is_that_of_the_first_night_after_the_start(started: datetime, earliest: date) -> None:
-    check_dates(earliest, earliest, started=started, now=IN_THE_NIGHT)
+    check_start(earliest, started=started)
     day_before = date.fromordinal(earliest.toordinal() - 1)
     with pytest.raises(PlatformError, match=f"Give FROM={earliest}"):
-        check_dates(day_before, earliest, started=started, now=IN_THE_NIGHT)
+        check_start(day_before, started=started)
 
 
 def test_dates_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(PlatformError, match="Exchange FROM and TO"):
-        check_dates(date(2026, 11, 12), date(2026, 11, 11), started=STARTED, now=IN_THE_NIGHT)
+        check_dates(date(2026, 11, 12), date(2026, 11, 11), now=IN_THE_NIGHT)
 
 
 def test_the_bounds_hold_the_night_of_every_drop_date() -> None:

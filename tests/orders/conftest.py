@@ -121,9 +121,10 @@ class Desk:
         before = self.withdraw(agency_code, survey_code)
         ((submission_id,),) = self.execute(
             "insert into core.submission (survey_code, agency_code, revision, receipt_no, rules_version,"
-            " reference_version, content_sha256) values (%s, %s, (select count(*) + 1 from core.submission"
-            " where survey_code = %s and agency_code = %s), %s, %s, %s, %s) returning submission_id",
-            *(survey_code, agency_code, survey_code, agency_code, receipt_no, rules, reference, content),
+            " reference_version, reading_sha256, content_sha256) values (%s, %s, (select count(*) + 1 from"
+            " core.submission where survey_code = %s and agency_code = %s), %s, %s, %s, %s, %s)"
+            " returning submission_id",
+            *(survey_code, agency_code, survey_code, agency_code, receipt_no, rules, reference, content, content),
         )
         for number in before:
             self.execute(

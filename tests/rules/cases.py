@@ -197,8 +197,6 @@ CASES: tuple[Case, ...] = (
     Case("file", "F02", "", "No table whose headings we know: said once, not once for each required heading.",
          "rejected",
          Answer(rows_only=(("Потребность отсутствует",),)), Answer(rows_only=(("Потребность уточняется",),))),
-    Case("file", "F03", "", "The same content as the receipt before it: not loaded again.", "duplicate",
-         Answer(), Answer(copies=2)),
     Case("file", "F04", "", "No lines, and no word that there is no need.", "rejected",
          Answer(lines=(dict.fromkeys(LINES["ecb"], "") | {"item_name": "Потребность отсутствует"},)),
          Answer(lines=())),
@@ -257,6 +255,10 @@ CASES: tuple[Case, ...] = (
     _line("battery_line", "L12", "capacity_ah", _NULL_TWIN, "7,2", "", programme="battery"),
     _line("battery_line", "L12", "capacity_ah", "A battery without a capacity cannot be ordered.",
           "0,1", "0", programme="battery"),
+    # receipt.json
+    Case("receipt", "F03", "",
+         "The same content as the answer that stood: not loaded again. Known only when all receipts of an agency are "
+         "settled, so load says it.", "duplicate", Answer(), Answer(copies=2)),
     # repeat.json
     Case("repeat", "D01", "item_name",
          "The same item, manufacturer, unit, use and kind of need, equal quantities: a duplicate line.", _WARNED,

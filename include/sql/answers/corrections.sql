@@ -9,7 +9,7 @@ submission.submission_id,
 receipt.*
     from landing.receipt
     inner join quality.judgement using (receipt_no)
-    inner join core.submission using (receipt_no, rules_version, reference_version)
+    inner join core.submission using (receipt_no, rules_version, reference_version, reading_sha256)
     where judgement.stands and receipt.verdict <> 'duplicate'
 ),
 

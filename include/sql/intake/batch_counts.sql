@@ -24,7 +24,7 @@ refused as (
 said as (
     select
         receipt_no,
-        count(*) filter (where severity = 'W' and rule_id <> 'F03') as warnings,
+        count(*) filter (where severity = 'W') as warnings,
         count(*) filter (where severity = 'E' and line_position is null) as file_errors,
         string_agg(distinct rule_id, ', ' order by rule_id) filter (where severity = 'E' and line_position is null)
             as file_rules

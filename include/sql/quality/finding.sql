@@ -43,5 +43,5 @@ left join staging.form_column as item
     on
         item.receipt_no = line.receipt_no and item.member = line.member and item.sheet = line.sheet
         and item.field = 'item_name'
-where violation.batch_id = %(batch_id)s
+where violation.batch_id = %(batch_id)s and violation.receipt_no = any(%(receipts)s)
 order by violation.receipt_no, violation.line_position nulls first, violation.rule_id, violation.field

@@ -213,8 +213,7 @@ select
         where roster.survey_code = receipt.survey_code and roster.agency_code = receipt.agency_code
     ) as on_roster,
     receipt.arrived_at,
-    ((survey.closes_date + 1)::timestamp at time zone 'Europe/Moscow') as closed_at,
-    coalesce(reading.content_sha256 = previous.content_sha256, false) as repeats_previous
+    ((survey.closes_date + 1)::timestamp at time zone 'Europe/Moscow') as closed_at
 from staging.batch_receipt
 inner join landing.receipt on receipt.receipt_no = batch_receipt.receipt_no
 inner join staging.reading on reading.receipt_no = receipt.receipt_no
@@ -228,19 +227,6 @@ agency_version.kpp
     order by agency_version.valid_from <= survey.reference_as_of_date desc, agency_version.valid_from desc
     limit 1
 ) as agency on true
-left join lateral (
-    select earlier_reading.content_sha256
-    from landing.receipt as earlier
-    left join staging.reading as earlier_reading on earlier_reading.receipt_no = earlier.receipt_no
-    where
-        earlier.survey_code = receipt.survey_code and earlier.agency_code = receipt.agency_code
-        and (earlier.drop_date, earlier.modified_ns, earlier.original_path collate "C", earlier.sha256, earlier.receipt_no)
-        < (receipt.drop_date, receipt.modified_ns, receipt.original_path collate "C", receipt.sha256, receipt.receipt_no)
-    order by
-        earlier.drop_date desc, earlier.modified_ns desc, earlier.original_path collate "C" desc,
-        earlier.sha256 desc, earlier.receipt_no desc
-    limit 1
-) as previous on true
 where batch_receipt.batch_id = current_setting('city_order.batch')::bigint;
 comment on view staging.file_to_check is
 'Facts about each file of the session''s batch, as file.json checks them. Grain: receipt_no.';
@@ -388,13 +374,15 @@ where not exists (
 window
     same_item as (
         partition by
-            line.receipt_no, line.name_key, line.matching_key, line.manufacturer_key, line.unit, line.pack_size,
+            line.receipt_no, line.name_key, line.matching_key,
+            case when line.matching_key is null then line.okpd2_code end, line.manufacturer_key, line.unit, line.pack_size,
             line.used_in, line.need_kind, line.chemistry, line.battery_use, line.voltage_v, line.capacity_ah
         order by line.line_position
     ),
     same_line as (
         partition by
-            line.receipt_no, line.name_key, line.matching_key, line.manufacturer_key, line.unit, line.pack_size,
+            line.receipt_no, line.name_key, line.matching_key,
+            case when line.matching_key is null then line.okpd2_code end, line.manufacturer_key, line.unit, line.pack_size,
             line.used_in, line.need_kind, line.chemistry, line.battery_use, line.voltage_v, line.capacity_ah,
             line.demand_2026, line.demand_2027, line.demand_2028, line.demand_2029, line.demand_2030,
             line.demand_2031, line.demand_2032, line.demand_2033, line.demand_2034, line.demand_2035,
@@ -423,7 +411,7 @@ select
                 convert_to(
                     jsonb_build_array(
                         survey.programme, identity.known_key,
-                        coalesce(identity.manufacturer_code, identity.unknown_manufacturer_key),
+                        identity.manufacturer_code, identity.unknown_manufacturer_key,
                         identity.generic_name_key, identity.generic_okpd2_code, identity.of_chemistry,
                         identity.of_use, identity.rounded_voltage_v, identity.rounded_capacity_ah
                     )::text,

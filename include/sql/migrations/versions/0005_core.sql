@@ -10,12 +10,13 @@ create table core.submission (
     receipt_no bigint not null,
     rules_version text not null,
     reference_version text not null,
+    reading_sha256 text not null,
     content_sha256 text not null,
     loaded_at timestamptz not null default now(),
     superseded_by bigint references core.submission,
     withdrawn_at timestamptz,
     foreign key (receipt_no, rules_version, reference_version) references quality.judgement,
-    unique (receipt_no, rules_version, reference_version),
+    unique (receipt_no, rules_version, reference_version, reading_sha256),
     unique (survey_code, agency_code, revision) deferrable initially deferred,
     check (superseded_by <> submission_id),
     check (superseded_by is null or withdrawn_at is null)
@@ -32,6 +33,7 @@ comment on column core.submission.revision is 'Its place among the agency''s sub
 comment on column core.submission.receipt_no is 'The receipt it was read from.';
 comment on column core.submission.rules_version is 'Rules that it was judged by.';
 comment on column core.submission.reference_version is 'References that it was judged by.';
+comment on column core.submission.reading_sha256 is 'Digest of the reading that it was loaded from.';
 comment on column core.submission.content_sha256 is 'Digest of the rows after canonical reading.';
 comment on column core.submission.loaded_at is 'When it landed.';
 comment on column core.submission.superseded_by is 'The submission that replaced it.';
@@ -186,6 +188,11 @@ item as (
         bool_or(line.submission_id = pair.replaced_submission_id) as asked_before
     from pair
     inner join core.demand_line as line on line.submission_id in (pair.submission_id, pair.replaced_submission_id)
+    where
+        greatest(
+            line.demand_2026, line.demand_2027, line.demand_2028, line.demand_2029, line.demand_2030,
+            line.demand_2031, line.demand_2032, line.demand_2033, line.demand_2034, line.demand_2035
+        ) > 0
     group by pair.submission_id, pair.replaced_submission_id, line.product_id
 )
 

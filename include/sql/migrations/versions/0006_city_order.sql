@@ -188,11 +188,16 @@ language plpgsql as $$
 declare
     touched bigint;
 begin
-    if tg_op = 'DELETE' then touched := old.release_id; else touched := new.release_id; end if;
-    if not exists (select 1 from city_order.release where release_id = touched and status = 'draft') then
-        raise exception 'release % is no draft: what is built never changes', touched
-            using hint = 'Build a new release.';
-    end if;
+    foreach touched in array case tg_op
+        when 'INSERT' then array[new.release_id]
+        when 'DELETE' then array[old.release_id]
+        else array[old.release_id, new.release_id]
+    end loop
+        if not exists (select 1 from city_order.release where release_id = touched and status = 'draft') then
+            raise exception 'release % is no draft: what is built never changes', touched
+                using hint = 'Build a new release.';
+        end if;
+    end loop;
     if tg_op = 'DELETE' then return old; end if;
     return new;
 end $$;

@@ -4,6 +4,7 @@ grant usage on schema reference, landing, staging, quality, core to city_order_i
 grant select, insert, update, delete on all tables in schema reference, staging to city_order_ingest;
 grant select, insert, update on all tables in schema landing, quality, core to city_order_ingest;
 grant delete on quality.finding to city_order_ingest;
+revoke update on core.demand_line, core.product from city_order_ingest;
 grant usage on schema city_order to city_order_ingest;
 grant select on city_order.release, city_order.published_release to city_order_ingest;
 
