@@ -16,12 +16,12 @@ it re-processes the receipts of those drop dates from the archive, and changes n
 **What red means.** A bad file is a verdict, never a red task. Red means that *we* are broken: the database or a folder
 cannot be reached, a survey or reference file is wrong (the message gives file and line), or there is a bug.
 
-**What to do.** Read the last lines of the red task's log, mend what they name, and *clear* the task: every task may
+**What to do.** Read the error in the red task's log, mend what it names, and *clear* the task: every task may
 run again, even twice at once, and finds what is already done. Nothing is lost meanwhile: drops wait in the inbox,
 receipts without a verdict are taken by the next run, and `announce` names every survey that is behind.
 
 **After a new survey**: put its YAML into `include/surveys/`, new agencies into `include/reference/agencies.csv`, and
-backfill the drop dates on which answers to it have already arrived (`make backfill FROM=2026-11-10 TO=2026-11-12`).
+backfill the drop dates on which answers to it have already arrived (`make backfill FROM=2026-11-10 TO=2026-11-13`).
 """
 
 from airflow.sdk import dag, task

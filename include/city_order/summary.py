@@ -95,7 +95,16 @@ def _receipts_of_no_survey(cursor: Cursor) -> str:
     (total,) = warehouse.rows(cursor)
     if not total["receipts"]:
         return ""
-    return f"Of no survey that we know\n{_count(total['receipts'], 'receipt')}.\n{_equation(total)}"
+    cursor.execute(
+        "select coalesce(survey_code, '(no folder)'), count(*) from landing.receipt where survey_code is null"
+        " or not exists (select 1 from reference.survey where survey.survey_code = receipt.survey_code)"
+        " group by survey_code order by survey_code"
+    )
+    folders = ", ".join(f"{_short(folder)} ({count})" for folder, count in cursor.fetchall())
+    return (
+        f"Of no survey that we know\n{_count(total['receipts'], 'receipt')}, in the folders: {folders}.\n"
+        f'{_equation(total)}\nIf a survey is new, add its YAML: see "After a new survey" in README.md.'
+    )
 
 
 def _equation(total: dict[str, Any]) -> str:

@@ -116,7 +116,11 @@ def demo(home: Home) -> None:
         samples.kill()
     runs.nightly(home, client, since=written)
     print(f"The demo took {time.monotonic() - began:.0f} s. The UI stays up: {home.ui}")
-    print("Next: `make dsn` for SQL, `make nightly` after new drops, `make down` to stop")
+    print(f"The agencies' protocols are in {home.folder('outbox')}")
+    print(
+        'Next: `psql "$(make dsn)" -c "select * from city_order.current_order_line"` shows the whole order, '
+        "`make nightly` collects new drops, `make down` stops everything"
+    )
 
 
 def _start_databases(home: Home) -> None:

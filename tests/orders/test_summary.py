@@ -46,7 +46,7 @@ def test_the_summary_tells_receipts_lines_order_and_exclusions(desk: Any) -> Non
     assert left_out.split() == ["no_way_to_pieces", "компл", "1", "2.5"]
     assert f"{SURVEY}  Опрос" in text
     assert text.count("No release is published.") == 1
-    assert "Of no survey that we know\n1 receipt." in text
+    assert "Of no survey that we know\n1 receipt, in the folders: " in text
 
 
 def test_a_summary_stays_short(desk: Any) -> None:

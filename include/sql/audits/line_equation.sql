@@ -18,7 +18,11 @@ landed as (
     from receipt
     inner join core.submission using (receipt_no)
     inner join quality.judgement using (receipt_no, rules_version, reference_version)
-    order by submission.receipt_no asc, stands desc, judgement.stands desc, submission.submission_id desc
+    order by
+        submission.receipt_no asc,
+        stands desc,
+        judgement.stands and judgement.reading_sha256 = submission.reading_sha256 desc,
+        submission.submission_id desc
 ),
 
 counted as (
