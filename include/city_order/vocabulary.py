@@ -19,9 +19,6 @@ DEMAND_YEARS = range(2026, 2036)
 #: Bump when reading or cleaning changes what a cell becomes: it is part of the rules version.
 READER_VERSION = 1
 
-#: The base unit of the order, as an OKEI code: the piece.
-PIECE = "796"
-
 
 class Programme(StrEnum):
     """A family of goods that is surveyed together."""

@@ -10,7 +10,7 @@ import yaml
 from stdnum.ru import inn
 
 from include.city_order.identity import matching_key
-from include.city_order.vocabulary import DEMAND_YEARS, PIECE, Certainty, fields_of
+from include.city_order.vocabulary import DEMAND_YEARS, Certainty, fields_of
 
 INCLUDE = Path(__file__).parents[2] / "include"
 SURVEYS = [
@@ -97,7 +97,7 @@ def test_parents_and_successors_exist_and_the_special_cases_are_there():
 def test_units_convert_by_themselves_only_where_they_may():
     units = {row["okei_code"]: row for row in rows("okei")}
     pieces = {code: row["pieces"] for code, row in units.items() if row["pieces"]}
-    assert pieces == {PIECE: "1", "641": "12", "715": "2", "797": "100", "798": "1000", "799": "1000000"}
+    assert pieces == {"796": "1", "641": "12", "715": "2", "797": "100", "798": "1000", "799": "1000000"}
     sized = {code: row["packs"] for code, row in units.items() if row["needs_pack_size"] == "true"}
     assert sized == {
         "778": "1", "782": "1000", "839": "1", "673": "1000", "704": "1", "616": "1", "736": "1",
