@@ -1,8 +1,9 @@
 """Collect each night's drops, judge them, load what is right, and answer every agency.
 
 **One run is one drop date**: the 24 hours before 01:00 Moscow time. The nightly run, and a run that you trigger without
-a date, look into the inbox and process every receipt that has no verdict. A backfill over past dates receives nothing:
-it re-processes the receipts of those drop dates from the archive, and changes nothing if nothing changed.
+a date, look into the inbox and process every receipt that has no verdict, or that waited for its survey or agency to
+become known. A backfill over past dates receives nothing: it re-processes the receipts of those drop dates from the
+archive, and changes nothing if nothing changed.
 
 | task | does | then |
 |---|---|---|

@@ -20,7 +20,7 @@ ONE_NIGHT = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Night:
-    """What one run processes: the receipts of `drop_date`, or (None) new drops and all receipts without a verdict."""
+    """What one run processes: the receipts of `drop_date`, or (None) new drops and all receipts that wait."""
 
     drop_date: date | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from include.city_order import documentation
@@ -35,3 +36,17 @@ def test_every_decision_is_listed():
     pages = [path.name for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md")]
     assert pages
     assert [name for name in pages if name not in listed] == []
+
+
+@pytest.mark.warehouse
+def test_every_query_of_the_runbook_runs_as_the_analyst(warehouse):
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    queries = [query.replace("= …", "= 1") for query in re.findall(r"`(select [^`]*)`", runbook)]
+    assert len(queries) >= 6
+    connection = psycopg2.connect(warehouse.analyst)
+    try:
+        with connection, connection.cursor() as cursor:
+            for query in queries:
+                cursor.execute(query)
+    finally:
+        connection.close()
