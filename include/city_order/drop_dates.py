@@ -36,6 +36,14 @@ def drop_date(moment: datetime) -> date:
     return (moment - NIGHT_BEGINS).astimezone(MOSCOW).date()
 
 
+def scan_began(now: datetime, last_scan: datetime | None) -> datetime:
+    """When a scan began: now, but never before the last one (None in a first scan).
+
+    A clock that was set back must not make a later answer look like an earlier one, which would then not stand.
+    """
+    return now if last_scan is None else max(now, last_scan)
+
+
 def arrival(modified: datetime, last_scan: datetime | None, now: datetime) -> datetime:
     """When a drop arrived.
 

@@ -92,6 +92,9 @@ def _register_new_drops(site: Site) -> None:
         started = datetime.now(UTC)
         cursor.execute("select max(started_at) from landing.scan")
         (last_scan,) = cursor.fetchone() or (None,)
+        if last_scan and started < last_scan:
+            log.error("The clock went back: it says %s, the last scan began at %s. Mend the clock", started, last_scan)
+        started = drop_dates.scan_began(started, last_scan)
         drops = {drop.key: drop for drop in inbox.scan(site.inbox)}
         cursor.execute("select drop_key from landing.receipt where drop_key = any(%s)", (list(drops),))
         known = {key for (key,) in cursor.fetchall()}
@@ -114,7 +117,7 @@ def _register_new_drops(site: Site) -> None:
                 log.info("%d drops archived", received)
         cursor.execute(
             "insert into landing.scan (started_at, finished_at, drops_received) values (%s, %s, %s)",
-            (started, datetime.now(UTC), received),
+            (started, max(started, datetime.now(UTC)), received),
         )
     log.info("%d new drops archived, %d seen before", received, len(known))
 

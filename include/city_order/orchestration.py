@@ -23,8 +23,8 @@ DEMAND = Asset("city_order_demand", uri="city-order://core/demand_line")
 #: Every task may be repeated, so it is: a lost connection or a killed worker heals by itself.
 DEFAULTS: dict[str, Any] = {
     "owner": "city-order",
-    "retries": 2,
-    "retry_delay": timedelta(seconds=20),
+    "retries": 3,
+    "retry_delay": timedelta(seconds=10),
 }
 
 #: The first drop date begins here: earlier ones cannot be backfilled.
