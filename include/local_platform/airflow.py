@@ -62,9 +62,15 @@ def environment(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
         "API__SECRET_KEY": home.secret("api_secret_key"),
         "API__INSTANCE_NAME": "City Order",
         "API_AUTH__JWT_SECRET": home.secret("jwt_secret", lambda: secrets.token_urlsafe(64)),
-        # An interrupted run is found and finished within half a minute, not within five.
-        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 30,
+        # A task that has stopped reporting is found within 35 seconds, and one that a dead scheduler left within 40:
+        # not within five minutes. Shorter times would take a busy machine's tasks for dead.
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 30,
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 5,
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 10,
+        # A task waits up to five minutes for an api-server that is being started, before its attempt has failed:
+        # by default it may be a few seconds, and all attempts are used up while somebody types `make up`.
+        "WORKERS__EXECUTION_API_RETRIES": 100,
+        "WORKERS__EXECUTION_API_RETRY_WAIT_MAX": 5,
         # A new or changed DAG file shows soon.
         "DAG_PROCESSOR__REFRESH_INTERVAL": 15,
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 15,
