@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down nightly backfill dsn test test-fast lint docs constraints
+.PHONY: help demo up down nightly backfill dsn backup restore upgrade rotate test test-fast lint docs constraints
 
 help:  ## list the targets
 	@echo "City Order: make <target>"
@@ -32,6 +32,22 @@ backfill: $(INSTALLED)  ## process past drop dates again: FROM=YYYY-MM-DD TO=YYY
 
 dsn: $(INSTALLED)  ## print a read-only connection to the warehouse
 	@$(PLATFORM) dsn
+
+backup: $(INSTALLED)  ## keep warehouse, archive and answers: TO=folder
+	@test -n "$(TO)" || { echo "Say where to: make backup TO=/srv/backups" >&2; exit 2; }
+	@$(PLATFORM) backup --to "$(TO)"
+
+restore: $(INSTALLED)  ## fill a fresh home from a backup: FROM=folder
+	@test -n "$(FROM)" || { echo "Say where from: make restore FROM=/srv/backups" >&2; exit 2; }
+	@$(PLATFORM) restore --from "$(FROM)"
+
+upgrade: $(INSTALLED)  ## stop, git pull, migrate, start; the data stays
+	@$(PLATFORM) down
+	@git pull --ff-only || { echo "Nothing was upgraded: git pull failed, see above" >&2; $(MAKE) up; exit 1; }
+	@$(MAKE) up
+
+rotate: $(INSTALLED)  ## make every secret anew; the data stays
+	@$(PLATFORM) rotate
 
 test: $(INSTALLED)  ## run all tests
 	@$(PY) -m pytest

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from datetime import date, datetime
+from pathlib import Path
 
 from include.local_platform import commands
 from include.local_platform.home import Home, PlatformError
@@ -23,11 +24,20 @@ def main(arguments: list[str] | None = None) -> int:
     backfill.add_argument("--from", dest="first", required=True, metavar="YYYY-MM-DD")
     backfill.add_argument("--to", dest="last", required=True, metavar="YYYY-MM-DD")
     names.add_parser("dsn", help="print the read-only connection to the warehouse")
+    backup = names.add_parser("backup", help="keep warehouse, archive and answers in a folder of backups")
+    backup.add_argument("--to", dest="folder", required=True, metavar="FOLDER")
+    restore = names.add_parser("restore", help="fill a fresh home from a backup")
+    restore.add_argument("--from", dest="source", required=True, metavar="FOLDER")
+    names.add_parser("rotate", help="make every secret anew, and start the platform with them")
     given = parser.parse_args(arguments)
     try:
         home = Home.find(os.environ)
         if given.command == "backfill":
             commands.backfill(home, _drop_date("FROM", given.first), _drop_date("TO", given.last))
+        elif given.command == "backup":
+            commands.backup(home, Path(given.folder).expanduser().resolve())
+        elif given.command == "restore":
+            commands.restore(home, Path(given.source).expanduser().resolve())
         else:
             {
                 "demo": commands.demo,
@@ -35,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
                 "down": commands.down,
                 "nightly": commands.nightly,
                 "dsn": commands.dsn,
+                "rotate": commands.rotate,
             }[given.command](home)
     except PlatformError as error:
         print(f"\n{error}", file=sys.stderr)

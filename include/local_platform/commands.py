@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
-from include.local_platform import airflow, postgres
+from include.local_platform import airflow, postgres, rotation
 from include.local_platform.home import UI_PORT_VARIABLE, Home, PlatformError, check_port, check_space, tail
 from include.local_platform.rest import Airflow
 
@@ -27,10 +30,10 @@ def up(home: Home, before_airflow: Callable[[], None] = lambda: None) -> Airflow
     home.create()
     with _alone(home):
         _start_databases(home)
-        env = airflow.environment(home, os.environ)
         stopped = [component for component in airflow.COMPONENTS if not airflow.running(home, component)]
-        _migrate(home, env, with_airflow=bool(stopped))
+        _migrate(home, airflow.environment(home, os.environ), with_airflow=bool(stopped))
         before_airflow()
+        env = airflow.environment(home, os.environ)
         password = airflow.write_password(home)
         began = datetime.now(UTC)
         if stopped:
@@ -93,6 +96,70 @@ def backfill(home: Home, first: date, last: date) -> None:
     runs.backfill(home, up(home), first, last)
 
 
+def backup(home: Home, folder: Path) -> None:
+    """Keep the warehouse, the archive and the answers as they are now, in a folder of backups."""
+    from include.local_platform import backup as backups
+
+    if not home.existed:
+        raise PlatformError(f"There is nothing to back up yet in {home.root}. Start the platform first: make up")
+    began = time.monotonic()
+    with _alone(home), _postgres_running(home):
+        partial = backups.begin(folder)
+        try:
+            print(
+                "Dumping the warehouse, then copying what the folder lacks of the archive and the answers", flush=True
+            )
+            owner = postgres.dsn(home, postgres.WAREHOUSE_DATABASE, postgres.OWNER_ROLE)
+            backups.write_contents(partial, owner, dump=True)
+            kept = backups.keep(partial, home.folder("archive"), home.folder("outbox"))
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    print(f"{backups.describe(kept)}\nThe backup took {time.monotonic() - began:.0f} s: {kept}")
+    print(f"It holds personal data: only you can read it. Next: make restore FROM={folder}, into a fresh home")
+
+
+def restore(home: Home, source: Path) -> None:
+    """Fill a fresh home from a backup, and show that it holds the same."""
+    from include.local_platform import backup as backups
+
+    chosen = backups.find(source)
+    backups.check_whole(chosen)
+    began = time.monotonic()
+    home.create()
+    with _alone(home):
+        check_space(home)
+        _cluster(home).initialise()
+        with _postgres_running(home) as cluster:
+            print(f"Restoring {chosen} into {home.root}", flush=True)
+            postgres.begin_restore(cluster.dsn("postgres"), _passwords(home))
+            owner = postgres.dsn(home, postgres.RESTORED_DATABASE, postgres.OWNER_ROLE)
+            backups.put_back(chosen, home.folder("archive"), home.folder("outbox"))
+            backups.load(chosen, owner)
+            with tempfile.TemporaryDirectory() as restored:
+                backups.write_contents(Path(restored), owner, dump=False)
+                print(backups.check(chosen, Path(restored), owner), flush=True)
+            postgres.finish_restore(cluster.dsn("postgres"))
+        home.remember_ports()
+    print(f"Restored in {time.monotonic() - began:.0f} s. Airflow's own history was in no backup: it begins anew")
+    print(
+        "Next: put the inbox back with its times kept (cp -a), or leave it empty: "
+        f"{airflow.inbox(home, os.environ)}\nThen: make up"
+    )
+
+
+def rotate(home: Home) -> None:
+    """Make every generated secret anew, and start the platform with them."""
+    if not home.existed:
+        raise PlatformError(f"There are no secrets yet in {home.root}: `make up` makes them")
+    with _alone(home):
+        print("Stopping everything, to make every secret anew", flush=True)
+        airflow.stop(home)
+        rotation.forget(home)
+        _cluster(home).reset_password()
+    up(home, before_airflow=lambda: _encrypt_anew(home))
+    print("Every secret is new. Whoever kept a connection to the warehouse asks for it again: make dsn")
+
+
 def demo(home: Home) -> None:
     """Sample drops, the platform, one night: from nothing to a city order that can be looked at."""
     from include.local_platform import runs
@@ -137,7 +204,33 @@ def _start_databases(home: Home) -> None:
     cluster.initialise()
     cluster.start()
     home.remember_ports()
-    postgres.provision(cluster.dsn("postgres"), {role: home.secret(role) for role in postgres.ROLES})
+    postgres.provision(cluster.dsn("postgres"), _passwords(home))
+
+
+@contextlib.contextmanager
+def _postgres_running(home: Home) -> Iterator[postgres.Cluster]:
+    """PostgreSQL alone; afterwards it runs if it ran before."""
+    cluster = _cluster(home)
+    ran = cluster.running()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        if not ran:
+            cluster.stop()
+
+
+def _encrypt_anew(home: Home) -> None:
+    """Let Airflow encrypt with the new Fernet key what it has encrypted with an old one."""
+    print("Encrypting anew what Airflow has encrypted", flush=True)
+    log = home.logs / "rotate-fernet-key.log"
+    env = airflow.environment(home, os.environ)
+    airflow.finish(airflow.run_module(["airflow", "rotate-fernet-key"], env, log), "Rotating the Fernet key", log)
+    rotation.finish(home)
+
+
+def _passwords(home: Home) -> dict[str, str]:
+    return {role: home.secret(role) for role in postgres.ROLES}
 
 
 def _refuse_other_ports(home: Home, cluster: postgres.Cluster) -> None:

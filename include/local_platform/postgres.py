@@ -16,7 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -41,6 +41,9 @@ ROLES = (AIRFLOW_ROLE, OWNER_ROLE, INGEST_ROLE, BUILDER_ROLE, ANALYST_ROLE)
 AIRFLOW_DATABASE = "airflow"
 WAREHOUSE_DATABASE = "warehouse"
 
+#: The warehouse while a restore fills it. Renaming it is the last step, so an unfinished one cannot be taken for whole.
+RESTORED_DATABASE = "warehouse_restored"
+
 _SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
@@ -63,6 +66,12 @@ def dsn(home: Home, database: str, role: str) -> str:
 def uri(port: int, database: str, user: str, password: str) -> str:
     """A connection URI to a server of this machine."""
     return f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@127.0.0.1:{port}/{database}"
+
+
+def client_environment(dsn: str) -> dict[str, str]:
+    """What a connection URI says, as PostgreSQL's own programs read it from their environment."""
+    variables = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
+    return {variables[name]: str(value) for name, value in psycopg2.extensions.parse_dsn(dsn).items()}
 
 
 class Cluster:
@@ -144,6 +153,19 @@ class Cluster:
             self._launch()
             if not self._comes_to_answer():
                 raise PlatformError(f"PostgreSQL ended while starting.\n{tail(self.log)}")
+
+    def reset_password(self) -> None:
+        """Stop the server, and give the superuser this object's password, whatever it was before.
+
+        Who may write to the data folder is trusted: no other password is needed. Raises PlatformError.
+        """
+        self.stop()
+        command = [str(self._binaries() / "postgres"), "--single", "-D", str(self.data), "postgres"]
+        statement = f"alter role postgres password '{self.password.replace(chr(39), chr(39) * 2)}'\n"
+        done = subprocess.run(command, input=statement, capture_output=True, text=True, **self._as_server())
+        # It ends well even if a statement did not.
+        if done.returncode or "ERROR" in done.stderr:
+            raise PlatformError(f"The password of PostgreSQL in {self.place} could not be set:\n{done.stderr.strip()}")
 
     def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
         """Stop the server, if it runs, and wait until all of it is gone."""
@@ -230,7 +252,8 @@ class Cluster:
                 if "password authentication failed" in str(error):
                     raise PlatformError(
                         f"PostgreSQL on port {self.port} refuses the password of this home: "
-                        f"the secrets do not belong to the data in {self.place}."
+                        f"the secrets do not belong to the data in {self.place}.\n"
+                        "If a rotation of secrets was interrupted, or secrets were lost: make rotate"
                     ) from error
                 # A fresh server has no pid file yet, but is our child; an adopted one has the file.
                 ended = self._started.poll() is not None if self._started else self._postmaster() is None
@@ -303,36 +326,103 @@ class Cluster:
 def provision(admin_dsn: str, passwords: Mapping[str, str]) -> None:
     """Create the roles and the two databases, and say who may connect to which.
 
-    `passwords` maps each of ROLES to its password. May be repeated: it sets what differs.
+    `passwords` maps each of ROLES to its password. May be repeated: it sets what differs. Raises PlatformError
+    while a restore is unfinished.
     """
-    with contextlib.closing(psycopg2.connect(admin_dsn)) as connection:
-        connection.autocommit = True  # CREATE DATABASE runs in no transaction.
+    with _superuser(admin_dsn) as cursor:
+        if _exists(cursor, RESTORED_DATABASE):
+            raise PlatformError(
+                "A restore was begun here and not finished, so there is no whole warehouse.\n"
+                "Repeat it with the same command (see docs/upkeep.md)."
+            )
+        _provision_roles(cursor, passwords)
+        for database, owner in ((AIRFLOW_DATABASE, AIRFLOW_ROLE), (WAREHOUSE_DATABASE, OWNER_ROLE)):
+            if not _exists(cursor, database):
+                _create_database(cursor, database, owner)
+        for database in (AIRFLOW_DATABASE, WAREHOUSE_DATABASE, "postgres", "template1"):
+            _keep_the_public_out(cursor, database)
+        for rights, database, roles in (
+            ("connect, temporary", AIRFLOW_DATABASE, (AIRFLOW_ROLE,)),
+            ("connect, temporary", WAREHOUSE_DATABASE, (OWNER_ROLE, INGEST_ROLE, BUILDER_ROLE)),
+            ("connect", WAREHOUSE_DATABASE, (ANALYST_ROLE,)),
+        ):
+            for role in roles:
+                statement = sql.SQL("grant {} on database {} to {}")
+                names = (sql.SQL(rights), sql.Identifier(database), sql.Identifier(role))
+                cursor.execute(statement.format(*names))
+    with _superuser(admin_dsn, WAREHOUSE_DATABASE) as cursor:
+        _keep_the_public_from_locks_and_large_objects(cursor)
+
+
+def begin_restore(admin_dsn: str, passwords: Mapping[str, str]) -> None:
+    """Create the roles, and RESTORED_DATABASE anew and empty. Raises PlatformError if there is a warehouse already."""
+    with _superuser(admin_dsn) as cursor:
+        if _exists(cursor, WAREHOUSE_DATABASE):
+            raise PlatformError(
+                "There is a warehouse already, and a restore overwrites none.\n"
+                "Restore into a fresh home, with ports of its own if both are to run, for example: "
+                "CITY_ORDER_HOME=/srv/fresh make restore FROM=…\n"
+                "Or, on a server, delete what is there, data and all: docker-compose down -v"
+            )
+        _provision_roles(cursor, passwords)
+        statement = sql.SQL("drop database if exists {} with (force)")
+        cursor.execute(statement.format(sql.Identifier(RESTORED_DATABASE)))
+        _create_database(cursor, RESTORED_DATABASE, OWNER_ROLE)
+        _keep_the_public_out(cursor, RESTORED_DATABASE)
+
+
+def finish_restore(admin_dsn: str) -> None:
+    """Make the restored database the warehouse."""
+    with _superuser(admin_dsn) as cursor:
+        statement = sql.SQL("alter database {} rename to {}")
+        cursor.execute(statement.format(sql.Identifier(RESTORED_DATABASE), sql.Identifier(WAREHOUSE_DATABASE)))
+
+
+@contextlib.contextmanager
+def _superuser(admin_dsn: str, database: str = "postgres") -> Iterator[psycopg2.extensions.cursor]:
+    """Statements outside transactions, as CREATE DATABASE needs it."""
+    with contextlib.closing(psycopg2.connect(admin_dsn, dbname=database)) as connection:
+        connection.autocommit = True
         with connection.cursor() as cursor:
-            for role in ROLES:
-                _provision_role(cursor, role, passwords[role])
-            for setting in ("statement_timeout = '5min'", "default_transaction_read_only = on"):
-                # A guard against mistakes: what the analyst may not do is decided by grants.
-                cursor.execute(sql.SQL("alter role {} set ").format(sql.Identifier(ANALYST_ROLE)) + sql.SQL(setting))
-            for database, owner in ((AIRFLOW_DATABASE, AIRFLOW_ROLE), (WAREHOUSE_DATABASE, OWNER_ROLE)):
-                cursor.execute("select 1 from pg_database where datname = %s", (database,))
-                if not cursor.fetchone():
-                    statement = sql.SQL("create database {} owner {}")
-                    cursor.execute(statement.format(sql.Identifier(database), sql.Identifier(owner)))
-            for database in (AIRFLOW_DATABASE, WAREHOUSE_DATABASE, "postgres", "template1"):
-                statement = sql.SQL("revoke all on database {} from public")
-                cursor.execute(statement.format(sql.Identifier(database)))
-            for rights, database, roles in (
-                ("connect, temporary", AIRFLOW_DATABASE, (AIRFLOW_ROLE,)),
-                ("connect, temporary", WAREHOUSE_DATABASE, (OWNER_ROLE, INGEST_ROLE, BUILDER_ROLE)),
-                ("connect", WAREHOUSE_DATABASE, (ANALYST_ROLE,)),
-            ):
-                for role in roles:
-                    statement = sql.SQL("grant {} on database {} to {}")
-                    names = (sql.SQL(rights), sql.Identifier(database), sql.Identifier(role))
-                    cursor.execute(statement.format(*names))
+            yield cursor
 
 
-def _provision_role(cursor: Any, role: str, password: str) -> None:
+def _exists(cursor: psycopg2.extensions.cursor, database: str) -> bool:
+    cursor.execute("select 1 from pg_database where datname = %s", (database,))
+    return cursor.fetchone() is not None
+
+
+def _create_database(cursor: psycopg2.extensions.cursor, database: str, owner: str) -> None:
+    cursor.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(database), sql.Identifier(owner)))
+
+
+def _keep_the_public_out(cursor: psycopg2.extensions.cursor, database: str) -> None:
+    cursor.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(database)))
+
+
+def _keep_the_public_from_locks_and_large_objects(cursor: psycopg2.extensions.cursor) -> None:
+    """PostgreSQL lets everyone take any advisory lock, and so halt the nights; and store large objects."""
+    cursor.execute(
+        "select oid::regprocedure::text, proname like '%%advisory%%' from pg_proc"
+        " where pronamespace = 'pg_catalog'::regnamespace"
+        " and proname ~ '^(pg_(try_)?advisory_.*|lo_creat|lo_create|lo_from_bytea)$'"
+    )
+    for function, locks in cursor.fetchall():
+        cursor.execute(f"revoke execute on function {function} from public")
+        if locks:
+            statement = sql.SQL(f"grant execute on function {function} to {{}}, {{}}, {{}}")
+            cursor.execute(statement.format(*map(sql.Identifier, (OWNER_ROLE, INGEST_ROLE, BUILDER_ROLE))))
+
+
+def _provision_roles(cursor: psycopg2.extensions.cursor, passwords: Mapping[str, str]) -> None:
+    for role in ROLES:
+        _provision_role(cursor, role, passwords[role])
+    for setting in ("statement_timeout = '5min'", "default_transaction_read_only = on"):
+        # A guard against mistakes: what the analyst may not do is decided by grants.
+        cursor.execute(sql.SQL("alter role {} set ").format(sql.Identifier(ANALYST_ROLE)) + sql.SQL(setting))
+
+
+def _provision_role(cursor: psycopg2.extensions.cursor, role: str, password: str) -> None:
     cursor.execute("select 1 from pg_roles where rolname = %s", (role,))
     if not cursor.fetchone():
         cursor.execute(sql.SQL("create role {}").format(sql.Identifier(role)))

@@ -87,6 +87,66 @@ def test_backfill_asks_for_its_dates(checkout: Path) -> None:
     assert "make backfill FROM=2026-11-10 TO=2026-11-14" in done.stderr
 
 
+@pytest.mark.parametrize(("target", "words"), [("backup", "make backup TO="), ("restore", "make restore FROM=")])
+def test_backup_and_restore_ask_for_their_folder(checkout: Path, target: str, words: str) -> None:
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv" / "installed").touch()
+    done = _make(checkout, target)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def _git(folder: Path, *words: str) -> str:
+    command = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost", *words]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def cloned(checkout: Path, tmp_path: Path) -> Path:
+    """A clone of the checkout, whose Python only notes by which code it was called for what."""
+    _git(checkout, "init", "-q", "-b", "main")
+    _git(checkout, "add", ".")
+    _git(checkout, "commit", "-qm", "first")
+    clone = tmp_path / "clone"
+    _git(tmp_path, "clone", "-q", str(checkout), str(clone))
+    (clone / ".venv/bin").mkdir(parents=True)
+    (clone / ".venv/installed").touch()
+    python = clone / ".venv/bin/python"
+    python.write_text('#!/bin/sh\necho "$3 by $(git log -1 --format=%s)" >>calls\n')
+    python.chmod(0o755)
+    return clone
+
+
+def test_an_upgrade_stops_the_old_code_and_starts_the_new(checkout: Path, cloned: Path) -> None:
+    (checkout / "new").touch()
+    _git(checkout, "add", ".")
+    _git(checkout, "commit", "-qm", "second")
+    done = _make(cloned, "upgrade")
+    assert done.returncode == 0, done.stderr
+    assert (cloned / "calls").read_text().splitlines() == ["down by first", "up by second"]
+
+
+def test_an_upgrade_that_cannot_pull_starts_the_old_code_again(checkout: Path, cloned: Path) -> None:
+    shutil.rmtree(checkout)
+    done = _make(cloned, "upgrade")
+    assert done.returncode == 2
+    assert "Nothing was upgraded: git pull failed" in done.stderr
+    assert (cloned / "calls").read_text().splitlines() == ["down by first", "up by first"]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [(["backup", "--to", "backups"], "Start the platform first: make up"), (["rotate"], "`make up` makes them")],
+)
+def test_upkeep_of_a_home_that_never_was_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str], words: str
+) -> None:
+    monkeypatch.setenv("CITY_ORDER_HOME", str(tmp_path / "home"))
+    assert main(command) == 1
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()
+
+
 def test_dsn_of_a_home_that_never_was_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
