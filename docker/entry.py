@@ -6,17 +6,13 @@ the image. Standard library only.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 #: Where the compose file mounts a service's secrets, one a file.
 SECRETS = Path("/run/secrets")
-
-#: Airflow's file of UI passwords, which it must be able to write to.
-PASSWORDS = Path("/opt/airflow/ui_passwords.json")
 
 _AIRFLOW = "postgresql+psycopg2://airflow:{}@postgres:5432/airflow"
 _WAREHOUSE = "postgresql://{role}:{{}}@postgres:5432/warehouse"
@@ -31,6 +27,7 @@ VARIABLES = {
     "fernet_key": ("AIRFLOW__CORE__FERNET_KEY", "{}"),
     "api_secret_key": ("AIRFLOW__API__SECRET_KEY", "{}"),
     "jwt_secret": ("AIRFLOW__API_AUTH__JWT_SECRET", "{}"),
+    "redis": ("AIRFLOW__CELERY__BROKER_URL", "redis://:{}@redis:6379/0"),
 }
 
 
@@ -48,22 +45,35 @@ def read(name: str, secrets: Path = SECRETS) -> str:
 _REMEDY = "On the server: delete it in docker/secrets if it is there, and run docker/make-secrets (see docs/server.md)."
 
 
-def environment(secrets: Path = SECRETS, passwords: Path = PASSWORDS) -> dict[str, str]:
-    """What the secrets in a folder say, as environment variables. Writes `passwords` if the UI's is among them."""
+def environment(secrets: Path = SECRETS) -> dict[str, str]:
+    """What the secrets in a folder say, as environment variables."""
     variables = {}
     for name, (variable, template) in VARIABLES.items():
         if (secrets / name).exists():
             value = read(name, secrets)
             variables[variable] = template.format(quote(value, safe="") if "@" in template else value)
-    if (secrets / "ui_admin").exists():
-        passwords.touch(mode=0o600)
-        passwords.write_text(json.dumps({"admin": read("ui_admin", secrets)}) + "\n")
-        variables["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] = "admin:admin"  # user:role
-        variables["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] = str(passwords)
     return variables
+
+
+def proxied(url: str) -> dict[str, str]:
+    """What the UI needs to know if people reach it at `url`, through a proxy; "" if they reach it as it is.
+
+    Raises SystemExit if the address has a path: the other services ask for the API at its root.
+    """
+    if not url:
+        return {}
+    if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).path not in ("", "/"):
+        raise SystemExit(f"CITY_ORDER_UI_URL in .env must be an address without a path, https://HOST, not {url}")
+    return {
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__FAB__COOKIE_SECURE": str(url.startswith("https:")),
+        # Whoever reaches the port is the proxy, which says whom it speaks for and by which scheme.
+        "FORWARDED_ALLOW_IPS": "*",
+    }
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         raise SystemExit("Which program? For example: airflow scheduler")
-    os.execvpe(sys.argv[1], sys.argv[1:], {**os.environ, **environment()})  # noqa: S606
+    variables = environment() | proxied(os.environ.get("CITY_ORDER_UI_URL", ""))
+    os.execvpe(sys.argv[1], sys.argv[1:], {**os.environ, **variables})  # noqa: S606

@@ -1,4 +1,4 @@
-"""Brings both databases to what this image needs: roles and databases, then their schemas. Safe to repeat.
+"""Brings both databases to what this image needs: roles, databases, schemas, the UI's first account. Safe to repeat.
 
 The only program that is given the superuser's and the owner's password; it runs before the others and ends.
 """
@@ -29,6 +29,7 @@ def main() -> None:
     _run("alembic", "-c", "include/sql/alembic.ini", "upgrade", "head")
     print("Airflow's schema", flush=True)
     _run("airflow", "db", "migrate")
+    subprocess.run([sys.executable, "docker/admin.py"], input=entry.read("ui_admin"), text=True, check=True)
     print("Both databases are ready", flush=True)
 
 

@@ -29,8 +29,13 @@ COMPLETED = "service_completed_successfully"
 every_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
 
 
-def test_the_services_are_the_local_platforms_with_a_database_and_an_init() -> None:
-    assert set(SERVICES) == {"postgres", "init", *airflow.COMPONENTS}
+def test_the_services_are_the_local_platforms_with_a_database_an_init_and_workers_if_wanted() -> None:
+    assert set(SERVICES) == {"postgres", "init", *airflow.COMPONENTS, "redis", "worker"}
+    profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert profiles == {"redis": ["celery"], "worker": ["celery"]}
+    # Compose refuses to start a service that waits for one whose profile is off.
+    for name, service in SERVICES.items():
+        assert name in profiles or not set(service.get("depends_on", {})) & set(profiles)
 
 
 @every_service
@@ -38,9 +43,11 @@ def test_no_secret_is_written_in_the_file(service: dict[str, Any]) -> None:
     delicate = {
         name: value
         for name, value in service["environment"].items()
-        if re.search("PASS|SECRET|KEY|TOKEN|CONN|DSN|USERS", name)
+        if re.search("PASS|SECRET|KEY|TOKEN|CONN_|DSN|USERS|BROKER_URL|BACKEND", name)
     }
     assert all(value.startswith("/run/secrets/") for value in delicate.values()), delicate
+    words = [word for word in service["environment"].values() if "://" in word and "@" in word]
+    assert not words, "an address with a password in it"
 
 
 def test_secrets_are_files_of_one_folder_without_which_nothing_starts() -> None:
@@ -57,9 +64,15 @@ def test_a_service_is_given_the_secrets_that_it_needs() -> None:
     given = {name: set(service["secrets"]) for name, service in SERVICES.items()}
     assert {name for name, secrets in given.items() if "postgres" in secrets} == {"postgres", "init"}
     assert {name for name, secrets in given.items() if "city_order_owner" in secrets} == {"init"}
-    assert {name for name, secrets in given.items() if "city_order_ingest" in secrets} == {"init", "scheduler"}
-    assert {name for name, secrets in given.items() if "city_order_builder" in secrets} == {"init", "scheduler"}
+    assert {name for name, secrets in given.items() if "ui_admin" in secrets} == {"init"}
+    tasks = {"init", "scheduler", "worker"}
+    assert {name for name, secrets in given.items() if "city_order_ingest" in secrets} == tasks
+    assert {name for name, secrets in given.items() if "city_order_builder" in secrets} == tasks
+    assert {name for name, secrets in given.items() if "redis" in secrets} == {"redis", "scheduler", "worker"}
     assert given["init"] >= set(postgres.ROLES)
+    # A worker signs no token and decrypts nothing.
+    assert not given["worker"] & {"jwt_secret", "api_secret_key", "fernet_key"}
+    assert given["redis"] == {"redis"}
     assert given["dag-processor"] == {"airflow", "fernet_key"}
     assert set.union(*given.values()) == set(COMPOSE["secrets"])
 
@@ -92,9 +105,16 @@ def test_each_component_asks_for_its_own_health() -> None:
 
 
 def test_the_components_run_as_on_ones_own_machine() -> None:
+    on_a_server = {"api-server": ["--proxy-headers"]}
     assert {name: SERVICES[name]["command"] for name in airflow.COMPONENTS} == {
-        name: ["airflow", *command] for name, command in airflow.COMPONENTS.items()
+        name: ["airflow", *command, *on_a_server.get(name, [])] for name, command in airflow.COMPONENTS.items()
     }
+
+
+def test_no_service_serves_its_logs_beside_the_volume() -> None:
+    """Airflow's log server would be one more thing that listens."""
+    running_tasks = [service["command"] for name, service in SERVICES.items() if name in ("scheduler", "worker")]
+    assert len(running_tasks) == 2 and all("--skip-serve-logs" in command for command in running_tasks)
 
 
 @every_service
@@ -102,9 +122,22 @@ def test_every_service_is_confined(service: dict[str, Any]) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["init"] is True
-    assert re.fullmatch(r"\d+g", service["mem_limit"])
+    assert service["read_only"] is True
+    assert all(scratch.startswith("/tmp:") for scratch in service["tmpfs"])
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
     assert service["pids_limit"] > 0
-    assert not service.get("privileged")
+    assert not {"privileged", "devices", "network_mode", "pid"} & set(service)
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
+def test_images_are_pinned() -> None:
+    images = {service["image"] for service in SERVICES.values()} | set(
+        re.findall(r"^ARG AIRFLOW_IMAGE=(.+)$", DOCKERFILE, re.M)
+    )
+    own = {image for image in images if "CITY_ORDER_IMAGE" in image}
+    assert own == {"${CITY_ORDER_IMAGE:-city-order}"}
+    assert all(re.fullmatch(r"[\w/-]+:[\w.-]*\d[\w.-]*", image) for image in images - own), images
+    assert len(images - own) == 3
 
 
 def test_only_the_database_starts_as_root() -> None:
@@ -117,12 +150,26 @@ def test_only_the_database_starts_as_root() -> None:
 def test_the_inbox_is_only_read_and_the_code_is_not_mounted() -> None:
     mounts = [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
     binds = [volume for volume in mounts if isinstance(volume, dict)]
-    assert binds and all(bind["target"] == "/srv/city-order/inbox" and bind["read_only"] for bind in binds)
-    named = {volume.split(":")[0] for volume in mounts if isinstance(volume, str)}
+    assert {bind["target"] for bind in binds} == {"/srv/city-order/inbox", "/opt/airflow/webserver_config.py"}
+    assert all(bind["type"] == "bind" and bind["read_only"] for bind in binds)
+    named = {volume.split(":")[0] for volume in mounts if isinstance(volume, str) and not volume.startswith("/")}
     assert named == set(COMPOSE["volumes"]) == {"database", "archive", "outbox", "logs"}
 
 
-def test_the_settings_are_the_local_platforms(entry: ModuleType, tmp_path: Path) -> None:
+def test_only_what_runs_tasks_writes_to_archive_and_outbox() -> None:
+    writers = {
+        name
+        for name, service in SERVICES.items()
+        for volume in service.get("volumes", [])
+        if isinstance(volume, str) and volume.split(":")[0] in ("archive", "outbox")
+    }
+    assert writers == {"scheduler", "worker"}
+    assert "logs:/opt/airflow/logs:ro" in SERVICES["api-server"]["volumes"]
+
+
+def test_the_settings_are_the_local_platforms(
+    services: dict[str, dict[str, Any]], entry: ModuleType, tmp_path: Path
+) -> None:
     """Whoever adds a setting to one of the two meets this test, and decides about the other."""
     home = Home(tmp_path / "home", ui_port=18080, db_port=15439)
     home.create()
@@ -131,28 +178,72 @@ def test_the_settings_are_the_local_platforms(entry: ModuleType, tmp_path: Path)
         for name, value in airflow.environment(home, {}).items()
         if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "CITY_ORDER_", "GX_"))
     }
-    server = SERVICES["scheduler"]["environment"]
+    server = services["scheduler"]["environment"]
     from_secrets = {variable for variable, _ in entry.VARIABLES.values()} - {"CITY_ORDER_OWNER_DSN"}
-    from_secrets |= {
+    only_local = {
+        # A server has accounts instead.
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE",
-    }
-    only_local = {
         "CITY_ORDER_HOME",  # A server has volumes instead.
         "AIRFLOW__API__BASE_URL",  # Depends on what stands before the server.
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL",  # In an image no DAG file changes.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL",
     }
-    assert set(local) - only_local == set(server) | from_secrets
+    only_server = {
+        "AIRFLOW__CORE__AUTH_MANAGER",
+        # Where tasks go through a queue.
+        "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT",
+        "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES",
+        "CITY_ORDER_UI_URL",  # Becomes the base URL.
+    }
+    only_server |= {name for name in {*server, *from_secrets} if name.startswith(("AIRFLOW__FAB__", "AIRFLOW__CELERY"))}
+    assert not only_server & set(local)
+    assert set(local) - only_local == (set(server) | from_secrets) - only_server
     places = {name for name in server if name.startswith("CITY_ORDER_") or name.endswith("_FOLDER")}
     network = {"AIRFLOW__API__HOST", "AIRFLOW__API__PORT", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"}
-    alike = set(server) - places - network
+    alike = set(server) - only_server - places - network
     assert {name: server[name] for name in alike} == {name: local[name] for name in alike}
+
+
+def test_tasks_run_in_the_scheduler_unless_workers_are_asked_for(services: dict[str, dict[str, Any]]) -> None:
+    """In .env: the profile, the executor, and the slots of all workers; `orchestration.slots` deals chunks by them."""
+    written = SERVICES["scheduler"]["environment"]
+    assert written["AIRFLOW__CORE__EXECUTOR"] == "${CITY_ORDER_EXECUTOR:-LocalExecutor}"
+    assert written["AIRFLOW__CORE__PARALLELISM"] == written["AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG"]
+    # With one worker, no setting is needed but the profile and the executor.
+    assert services["worker"]["environment"]["AIRFLOW__CELERY__WORKER_CONCURRENCY"] == str(airflow.PARALLELISM)
+    assert services["worker"]["environment"] == services["scheduler"]["environment"]
+    assert services["worker"]["user"] == services["scheduler"]["user"]
+
+
+def test_the_login_needs_an_account_that_an_administrator_made(services: dict[str, dict[str, Any]]) -> None:
+    mounts = {name: [v for v in s.get("volumes", []) if isinstance(v, dict)] for name, s in services.items()}
+    target = services["api-server"]["environment"]["AIRFLOW__FAB__CONFIG_FILE"]
+    logins = {name: m["source"] for name, found in mounts.items() for m in found if m["target"] == target}
+    assert logins == dict.fromkeys(("init", "api-server"), "./docker/login.py")
+    settings = _settings(ROOT / "docker/login.py")
+    assert settings["AUTH_TYPE"] == "AUTH_DB" and settings["AUTH_USER_REGISTRATION"] is False
+    assert not settings.get("AUTH_ROLE_PUBLIC")
+
+
+@pytest.mark.parametrize("example", ["login.py", "login_oidc.py", "login_ldap.py"])
+def test_a_way_to_log_in_says_what_airflow_reads_and_gives_nobody_a_role_unasked(example: str) -> None:
+    settings = _settings(ROOT / "docker" / example)
+    # Read, not imported: that would take seconds.
+    installed = Path(yaml.__file__).parents[1]
+    reader = (installed / "airflow/providers/fab/auth_manager/security_manager/override.py").read_text()
+    unknown = {name for name in settings if f'"{name}"' not in reader}
+    assert settings and not unknown
+    if settings["AUTH_USER_REGISTRATION"]:
+        assert settings["AUTH_USER_REGISTRATION_ROLE"] == "Public"
+        assert settings["AUTH_ROLES_SYNC_AT_LOGIN"] is True
+        mapped = [role for roles in settings["AUTH_ROLES_MAPPING"].values() for role in roles]
+        assert mapped == ["Admin", "Op", "User", "Viewer"]
 
 
 def test_folders_within_the_image_exist_in_the_checkout() -> None:
     settings = SERVICES["scheduler"]["environment"]
-    paths = [value for value in settings.values() if value.startswith("/opt/airflow/")]
+    paths = [value for value in settings.values() if value.startswith("/opt/airflow/") and not value.endswith(".py")]
     assert len(paths) == 4
     for path in paths:
         assert (ROOT / path.removeprefix("/opt/airflow/")).is_dir(), path
@@ -186,6 +277,17 @@ def test_the_image_gets_nothing_but_what_is_listed() -> None:
     copied = {source for line in re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE) for source in line.split()}
     assert {pattern.split("/")[0] for pattern in let_in} == copied
     assert "docker/*.py" in let_in and "docker" not in let_in
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """What a file of settings assigns: values, or the name of a constant."""
+    assigned = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Assign)]
+    return {
+        target.id: node.value.id if isinstance(node.value, ast.Name) else ast.literal_eval(node.value)
+        for node in assigned
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
 
 
 def _imports(path: Path) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import stat
 import subprocess
@@ -86,18 +85,17 @@ def test_without_an_inbox_it_makes_nothing_and_says_what_to_do(
 def test_a_service_gets_the_environment_of_its_own_secrets_only(entry: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "airflow").write_text("word\n")
     (tmp_path / "fernet_key").write_text("key=\n")
-    assert entry.environment(tmp_path, tmp_path / "none.json") == {
+    assert entry.environment(tmp_path) == {
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://airflow:word@postgres:5432/airflow",
         "AIRFLOW__CORE__FERNET_KEY": "key=",
     }
-    assert not (tmp_path / "none.json").exists()
 
 
 def test_the_connections_are_those_of_the_provisioned_roles(entry: ModuleType, tmp_path: Path) -> None:
     odd = "p@ss/w:rd%"
     for role in postgres.ROLES:
         (tmp_path / role).write_text(odd)
-    urls = [make_url(value) for value in entry.environment(tmp_path, tmp_path / "none.json").values()]
+    urls = [make_url(value) for value in entry.environment(tmp_path).values()]
     assert {url.username: url.database for url in urls} == {
         role: postgres.AIRFLOW_DATABASE if role == postgres.AIRFLOW_ROLE else postgres.WAREHOUSE_DATABASE
         for role in postgres.ROLES
@@ -105,14 +103,10 @@ def test_the_connections_are_those_of_the_provisioned_roles(entry: ModuleType, t
     assert {(url.password, url.host) for url in urls} == {(odd, "postgres")}
 
 
-def test_the_uis_password_goes_into_a_file_that_only_airflow_reads(entry: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "ui_admin").write_text("word\n")
-    passwords = tmp_path / "passwords.json"
-    made = entry.environment(tmp_path, passwords)
-    assert json.loads(passwords.read_text()) == {"admin": "word"}
-    assert stat.S_IMODE(passwords.stat().st_mode) == 0o600
-    assert made["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] == str(passwords)
-    assert "word" not in made.values()
+def test_the_broker_is_asked_with_the_password_of_redis(entry: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "redis").write_text("p@ss/w:rd%")
+    url = make_url(entry.environment(tmp_path)["AIRFLOW__CELERY__BROKER_URL"])
+    assert (url.password, url.host, url.port) == ("p@ss/w:rd%", "redis", 6379)
 
 
 def test_every_secret_has_a_use(entry: ModuleType) -> None:
@@ -122,9 +116,22 @@ def test_every_secret_has_a_use(entry: ModuleType) -> None:
 def test_an_empty_or_missing_secret_is_named(entry: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "airflow").write_text("\n")
     with pytest.raises(SystemExit, match=r"airflow is empty.*make-secrets"):
-        entry.environment(tmp_path, tmp_path / "none.json")
+        entry.environment(tmp_path)
     with pytest.raises(SystemExit, match=r"postgres cannot be read.*make-secrets"):
         entry.read("postgres", tmp_path)
+
+
+def test_behind_a_proxy_cookies_are_for_https_and_the_proxy_is_believed(entry: ModuleType) -> None:
+    assert entry.proxied("") == {}
+    assert entry.proxied("https://order.example.org") == {
+        "AIRFLOW__API__BASE_URL": "https://order.example.org",
+        "AIRFLOW__FAB__COOKIE_SECURE": "True",
+        "FORWARDED_ALLOW_IPS": "*",
+    }
+    assert entry.proxied("http://intranet:81")["AIRFLOW__FAB__COOKIE_SECURE"] == "False"
+    for odd in ("order.example.org", "https://example.org/order"):
+        with pytest.raises(SystemExit, match=r"CITY_ORDER_UI_URL in \.env"):
+            entry.proxied(odd)
 
 
 def test_a_component_is_healthy_when_airflow_says_so(healthy: ModuleType) -> None:
