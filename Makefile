@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down nightly backfill dsn backup restore upgrade rotate test test-fast lint docs constraints
+.PHONY: help demo up down nightly backfill dsn backup restore upgrade rotate test test-fast faults lint docs constraints
 
 help:  ## list the targets
 	@echo "City Order: make <target>"
@@ -54,6 +54,9 @@ test: $(INSTALLED)  ## run all tests
 
 test-fast: $(INSTALLED)  ## run the tests that start no server
 	@$(PY) -m pytest -q -m "not slow and not warehouse"
+
+faults: $(INSTALLED)  ## play every bad night there is, in half an hour or so; ONLY=flow leaves Airflow out
+	@$(PY) -m tests.faults $(if $(ONLY),--only "$(ONLY)")
 
 lint: $(INSTALLED)  ## check style, SQL and types
 	@$(PY) -m ruff check .
