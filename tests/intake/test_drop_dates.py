@@ -79,3 +79,10 @@ def test_what_a_run_is_for(backfill: bool, interval: tuple[datetime, datetime], 
     found = drop_dates.night(backfill=backfill, interval_start=start, interval_end=end, now=moscow(now))
     assert found == expected
     assert found.receives == (expected is THIS_NIGHT)
+
+
+def test_a_clock_that_was_set_back_makes_no_scan_earlier_than_the_last():
+    last, later = moscow("2026-11-12 01:00"), moscow("2026-11-13 01:00")
+    assert drop_dates.scan_began(later, last) == later
+    assert drop_dates.scan_began(last - timedelta(days=2), last) == last
+    assert drop_dates.scan_began(last - timedelta(days=2), None) == last - timedelta(days=2)
