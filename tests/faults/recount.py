@@ -146,11 +146,12 @@ def _rows(data: bytes) -> list[Row] | None:
     for row in rows:
         for name in NUMBERS:
             row[name] = _number(row.get(name, ""))
+        # The same item with the same quantities is a repeat, whatever price stands beside it.
+        line = {name: value for name, value in row.items() if name != "unit_price_rub"}
         bad = row["unit"] == "ведро" or "?" in row.values()
-        row["state"] = "rejected" if bad else "duplicate" if row in seen else "accepted"
-        if not bad and row["state"] == "accepted":
-            seen.append({**row})
-            seen[-1].pop("state")
+        row["state"] = "rejected" if bad else "duplicate" if line in seen else "accepted"
+        if row["state"] == "accepted":
+            seen.append(line)
     return rows
 
 
