@@ -1,13 +1,14 @@
 """The page "City Order" in Airflow's navigation: receipts by verdict, both line sums, the published orders.
 
-It shows what `make nightly` prints at its end, read under the analyst's role, to whoever is logged in.
+It shows what `make nightly` prints at its end, read under the analyst's role, to whoever may see Airflow's pages.
 """
 
 from __future__ import annotations
 
 import html
 
-from airflow.api_fastapi.core_api.security import requires_authenticated
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+from airflow.api_fastapi.core_api.security import requires_access_view
 from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
@@ -24,7 +25,7 @@ pre {{ font-size: .85rem; line-height: 1.4; overflow-x: auto }}
 </body></html>
 """
 
-app = FastAPI(title="City Order", dependencies=[Depends(requires_authenticated())])
+app = FastAPI(title="City Order", dependencies=[Depends(requires_access_view(AccessView.WEBSITE))])
 
 
 @app.get("/", response_class=HTMLResponse)
