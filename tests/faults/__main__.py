@@ -12,13 +12,14 @@ import hashlib
 import json
 import mmap
 import os
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -132,12 +133,21 @@ def _in_parallel(cases: list[Case], work: Callable[[Iterator[Case]], None]) -> N
                 try:
                     work(next_cases())
                     os._exit(0)
+                except (KeyboardInterrupt, SystemExit):
+                    os._exit(1)
                 except BaseException as error:
                     print(f"A worker ended: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
                     os._exit(1)
             workers.append(pid)
-        for pid in workers:
-            os.waitpid(pid, 0)
+        try:
+            for pid in workers:
+                os.waitpid(pid, 0)
+        except BaseException:
+            for pid in workers:
+                with suppress(ProcessLookupError, ChildProcessError):
+                    os.kill(pid, signal.SIGTERM)
+                    os.waitpid(pid, 0)
+            raise
 
 
 def _flow_level(results: Results) -> None:
@@ -181,6 +191,8 @@ def _airflow(results: Results) -> None:
 
 def main() -> int:
     """Run what is not known yet; print the table. Returns 1 if a law was broken or something is missing."""
+    # Told to end, it takes its servers with it, as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--only", choices=("flow", "airflow"), help="one half of it")
     asked = parser.parse_args()
