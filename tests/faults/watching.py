@@ -25,7 +25,7 @@ from psycopg2.extensions import cursor as Cursor
 #: COMMIT was answered; at a file, or at a program that is started.
 PLACES = ("before", "inside", "at commit", "after", "at a file")
 
-_RECORD = struct.Struct("iii")
+_RECORD = struct.Struct("ii")
 
 
 class Trace:
@@ -34,8 +34,8 @@ class Trace:
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _RECORD.size)
 
-    def note(self, points: int, place: str, open_transactions: int) -> None:
-        self._memory[:] = _RECORD.pack(points, PLACES.index(place), open_transactions)
+    def note(self, points: int, place: str) -> None:
+        self._memory[:] = _RECORD.pack(points, PLACES.index(place))
 
     @property
     def points(self) -> int:
@@ -58,7 +58,7 @@ class _Watch:
 
     def reach(self, place: str) -> None:
         self.points += 1
-        self.trace.note(self.points, place, len(self.open))
+        self.trace.note(self.points, place)
         if self.points == self.at:
             self.act()
 
