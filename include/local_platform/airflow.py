@@ -67,7 +67,7 @@ def environment(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 30,
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 5,
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 10,
-        # A task waits up to five minutes for an api-server that is being started, before its attempt has failed:
+        # A task waits some minutes for an api-server that is being started, before its attempt has failed:
         # by default it may be a few seconds, and all attempts are used up while somebody types `make up`.
         "WORKERS__EXECUTION_API_RETRIES": 100,
         "WORKERS__EXECUTION_API_RETRY_WAIT_MAX": 5,

@@ -216,7 +216,7 @@ def _clock(now: datetime) -> type[datetime]:
     return Clock
 
 
-def finish(world: World, run: Run, retries: int = 2) -> None:
+def finish(world: World, run: Run, retries: int = 3) -> None:
     """Make the rest of a run, with each task retried as the DAGs do. Raises Unhealed or Stuck."""
     while run.step:
         for last in range(retries, -1, -1):
