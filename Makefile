@@ -55,7 +55,7 @@ test: $(INSTALLED)  ## run all tests
 test-fast: $(INSTALLED)  ## run the tests that start no server
 	@$(PY) -m pytest -q -m "not slow and not warehouse"
 
-faults: $(INSTALLED)  ## play every bad night there is, in half an hour or so; ONLY=flow leaves Airflow out
+faults: $(INSTALLED)  ## play every bad night there is, in over an hour; ONLY=flow leaves Airflow out
 	@$(PY) -m tests.faults $(if $(ONLY),--only "$(ONLY)")
 
 lint: $(INSTALLED)  ## check style, SQL and types
