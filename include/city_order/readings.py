@@ -17,6 +17,18 @@ DEMAND = "demand"
 #: How reading ended: the lines are there; the file is at fault; a limit of the sandbox was met.
 OUTCOMES = ("read", "unreadable", "limit")
 
+#: Why a file is unreadable: it is no table, or it is broken, closed or beyond what any answer needs.
+UNREADABLE = (
+    "empty", "broken", "encrypted", "unknown_format", "no_member",
+    "pdf", "word_document", "presentation", "picture", "web_page", "email", "signature", "rar", "seven_zip",
+    "other_archive", "nested_archive",
+    "too_large", "too_many_entries", "inflates_too_much", "too_many_sheets", "too_many_rows", "too_many_columns",
+    "long_cell", "unsafe_name", "doctype", "unknown_encoding",
+)  # fmt: skip
+#: Which limit stopped the reader: its memory, its CPU seconds, its output; or it was killed from outside, waited too
+#: long for the machine, or crashed.
+STOPPED = ("memory", "cpu", "output", "killed", "time", "crash")
+
 
 def column_letter(index: int) -> str:
     """The letter of a column counted from 0: 0 → A, 26 → AA."""
@@ -56,6 +68,14 @@ class Limits:
     entries: int = 2000
     #: The reader holds a sheet as a full rectangle, 32 bytes a cell: A1 and XFD1048576 would be 512 GiB.
     sheet_cells: int = 10_000_000
+    #: An answer has a form, its lists and some sheets of notes; a workbook of hundreds is a register.
+    sheets: int = 100
+    #: The largest city answer has some thousands of rows; this leaves it room forty times over.
+    rows: int = 200_000
+    #: The form has under 40 columns; a sheet formatted to its end is no wider than what it holds.
+    columns: int = 500
+    #: What a cell of a spreadsheet can hold.
+    cell_characters: int = 32_767
 
     def to_json(self) -> str:
         """For the pipe."""
@@ -73,13 +93,15 @@ class Form:
 
     `headings` gives for each field its accepted headings, the canonical one first, year columns left out: any
     heading that names a year of demand is found by itself. `required` fields must have a column in every
-    table (`DEMAND`: at least one year column). `horizon` is the survey's years.
+    table (`DEMAND`: at least one year column). `horizon` is the survey's years. `surveys` gives the title of every
+    survey by its code, so that a form which names another survey is noticed.
     """
 
     programme: str
     headings: dict[str, tuple[str, ...]]
     required: tuple[str, ...]
     horizon: tuple[int, ...]
+    surveys: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """For the pipe."""
@@ -94,6 +116,7 @@ class Form:
             headings={name: tuple(accepted) for name, accepted in data["headings"].items()},
             required=tuple(data["required"]),
             horizon=tuple(data["horizon"]),
+            surveys=data["surveys"],
         )
 
 
@@ -102,13 +125,15 @@ class RawLine:
     """One row as the agency typed it.
 
     `values` holds the non-blank cells by field (`demand_<year>` for any year). `member` is the file's name
-    inside a ZIP, else ""; `sheet` is "" in a text file; rows count from 1.
+    inside a ZIP, else ""; `sheet` is "" in a text file; rows count from 1. `marks` says, for some fields, what the
+    text alone does not: `date` (the cell holds a date), `merged` (the text is that of a cell merged over this row).
     """
 
     member: str
     sheet: str
     row_number: int
     values: dict[str, str]
+    marks: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,8 +155,9 @@ class TableFound:
 class LeftOut(NamedTuple):
     """A non-blank row that is no line, and why.
 
-    `why`: total, note, numbering, heading (repeated further down), no_demand (the heading of a whole table
-    without a year column, beside tables that have one), unknown_format (a file of a ZIP that holds no table).
+    `why`: total, note, signature, numbering, heading (repeated further down), not_recognised (two filled cells or
+    more, and none of these), no_demand (the heading of a whole table without a year column, beside tables that have
+    one), unknown_format (a file of a ZIP that holds no table).
     """
 
     member: str
@@ -140,15 +166,36 @@ class LeftOut(NamedTuple):
     why: str
 
 
+class Notice(NamedTuple):
+    """Something about the file itself that a person should know of.
+
+    `what`: hidden_sheet, hidden_row, hidden_column (they hold data of the table), no_cached_value (a formula whose
+    result was never stored), macros, external_link. `cell` is its address, "A12" for a row, "" for a sheet or file.
+    """
+
+    member: str
+    sheet: str
+    cell: str
+    what: str
+
+
+#: So many notices of one kind are kept: more would tell nothing new.
+NOTICES_KEPT = 1000
+
+
 @dataclass(frozen=True)
 class Reading:
     """All that a drop said, and how reading it ended.
 
-    `reason` is "" for `read`; for `unreadable` one of empty, broken, encrypted, unknown_format, too_large,
-    no_member; for `limit` one of memory, cpu, time, output, crash. `missing_fields` are the required fields
-    without a column in some table (all of them if no table was found, none for a nil return in free text).
-    `ambiguous_fields` gives the heading cells of a field, or of one year, that has more than one column; the
-    lines hold the first. `totals` are the totals rows as typed, for comparison: they are no lines.
+    `reason` is "" for `read`, else one of `UNREADABLE` or `STOPPED`. `missing_fields` are the required fields
+    without a column in some table (all of them if no table was found, none for a nil return in free text; `unit` is
+    not missing if the year headings name one).
+    `ambiguous_fields` gives the heading cells of a field, or of one year, that has more than one column, or of a unit
+    that the year headings name differently; the lines hold the first. `totals` are the totals rows as typed, for
+    comparison: they are no lines. `sender_survey` is the code of the survey that the form itself names, of
+    `Form.surveys`. Of the non-blank rows below the headings (`rows_seen`) `rows_recognised` are of a known kind.
+    `encoding_ground` says why a text's encoding was chosen: mark, declared, strict (all of it decodes), letters (of
+    several that decode, the one that gives Russian words).
     """
 
     outcome: str
@@ -164,9 +211,15 @@ class Reading:
     sender_inn_cell: str = ""
     sender_kpp: str = ""
     sender_kpp_cell: str = ""
+    sender_survey: str = ""
+    sender_survey_cell: str = ""
     nil_return: bool = False
     left_out: list[LeftOut] = field(default_factory=list)
     cells_read: int = 0
+    rows_seen: int = 0
+    rows_recognised: int = 0
+    notices: list[Notice] = field(default_factory=list)
+    encoding_ground: str = ""
 
     def to_json(self) -> str:
         """For the pipe."""
@@ -185,6 +238,7 @@ class Reading:
                     "lines": [RawLine(*row) for row in data["lines"]],
                     "totals": [RawLine(*row) for row in data["totals"]],
                     "left_out": [LeftOut(*row) for row in data["left_out"]],
+                    "notices": [Notice(*row) for row in data["notices"]],
                     "missing_fields": tuple(data["missing_fields"]),
                 }
             )
@@ -202,9 +256,11 @@ def _row(record: RawLine | TableFound) -> list[Any]:
 def _demand_shape(reading: Reading) -> None:
     texts: list[Any] = [
         reading.reason, reading.format, reading.encoding, reading.sender_inn, reading.sender_inn_cell,
-        reading.sender_kpp, reading.sender_kpp_cell, *reading.missing_fields,
+        reading.sender_kpp, reading.sender_kpp_cell, reading.sender_survey, reading.sender_survey_cell,
+        reading.encoding_ground, *reading.missing_fields,
+        *(text for notice in reading.notices for text in notice),
     ]  # fmt: skip
-    numbers: list[Any] = [reading.cells_read]
+    numbers: list[Any] = [reading.cells_read, reading.rows_seen, reading.rows_recognised]
     maps: list[Any] = []
     for table in reading.tables:
         texts += (table.member, table.sheet, table.unit_in_heading)
@@ -213,7 +269,7 @@ def _demand_shape(reading: Reading) -> None:
     for line in (*reading.lines, *reading.totals):
         texts += (line.member, line.sheet)
         numbers.append(line.row_number)
-        maps.append(line.values)
+        maps += (line.values, line.marks)
     for member, sheet, row_number, why in reading.left_out:
         texts += (member, sheet, why)
         numbers.append(row_number)

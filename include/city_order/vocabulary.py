@@ -17,7 +17,7 @@ MOSCOW = ZoneInfo("Europe/Moscow")
 DEMAND_YEARS = range(2026, 2036)
 
 #: Bump when reading or cleaning changes what a cell becomes: it is part of the rules version.
-READER_VERSION = 1
+READER_VERSION = 2
 
 
 class Programme(StrEnum):

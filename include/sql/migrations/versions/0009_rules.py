@@ -1,0 +1,10 @@
+"""Schema rules: the SQL file of the same name."""
+
+from include.sql.migrations.revision import run_sql_file
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    run_sql_file(__file__)
