@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import math
 import re
 import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -71,11 +72,41 @@ class Opened(NamedTuple):
     skipped: tuple[str, ...] = ()
 
 
-def open_drop(data: bytes, limits: Limits) -> Opened:
-    """Tell the format of `data` and open it. Raises Unreadable, also while the sheets are iterated."""
+def cell_text(value: Any) -> str:
+    """The text that a person sees in a cell: 5.0 → 5, 0.1 + 0.2 → 0.3, dates as 2026-11-25."""
+    if isinstance(value, str):
+        # A database does not store the NUL sign, and no one can have typed it.
+        return value.replace("\0", "") if "\0" in value else value
+    if isinstance(value, bool):
+        return "ИСТИНА" if value else "ЛОЖЬ"
+    if isinstance(value, float):
+        if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        return format(Decimal(f"{value:.15g}"), "f")
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ") if value.time() != datetime.time() else value.date().isoformat()
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    return str(value)
+
+
+def copied_value(value: Any) -> str | int | float:
+    """A cell for a copy that holds values only: numbers stay numbers, all else is the text that a person sees."""
+    if type(value) is int and abs(value) < 10**15:
+        return value
+    if type(value) is float and math.isfinite(value):
+        return int(value) if value.is_integer() and abs(value) < 1e15 else value
+    return cell_text(value)
+
+
+def open_drop(data: bytes, limits: Limits, cell: Callable[[Any], Any] = cell_text) -> Opened:
+    """Tell the format of `data` and open it. Raises Unreadable, also while the sheets are iterated.
+
+    `cell` makes of each value of a workbook what stands in the rows.
+    """
     kind = _tell(data, limits)
     if kind != "zip":
-        encoding, sheets = _open_one(kind, data, "", limits)
+        encoding, sheets = _open_one(kind, data, "", limits, cell)
         return Opened(kind, encoding, sheets)
     readable: list[tuple[str, str, bytes]] = []
     skipped: list[str] = []
@@ -98,27 +129,9 @@ def open_drop(data: bytes, limits: Limits) -> Opened:
                 readable.append((inner, name, content))
     if not readable:
         raise Unreadable("no_member")
-    opened = [_open_one(inner, content, name, limits) for inner, name, content in readable]
+    opened = [_open_one(inner, content, name, limits, cell) for inner, name, content in readable]
     encodings = sorted({encoding for encoding, _ in opened if encoding})
     return Opened(kind, ", ".join(encodings), (sheet for _, sheets in opened for sheet in sheets), tuple(skipped))
-
-
-def cell_text(value: Any) -> str:
-    """The text that a person sees in a cell: 5.0 → 5, 0.1 + 0.2 → 0.3, dates as 2026-11-25."""
-    if isinstance(value, str):
-        # A database does not store the NUL sign, and no one can have typed it.
-        return value.replace("\0", "") if "\0" in value else value
-    if isinstance(value, bool):
-        return "ИСТИНА" if value else "ЛОЖЬ"
-    if isinstance(value, float):
-        if value.is_integer() and abs(value) < 1e15:
-            return str(int(value))
-        return format(Decimal(f"{value:.15g}"), "f")
-    if isinstance(value, datetime.datetime):
-        return value.isoformat(" ") if value.time() != datetime.time() else value.date().isoformat()
-    if isinstance(value, (datetime.date, datetime.time)):
-        return value.isoformat()
-    return str(value)
 
 
 def _tell(data: bytes, limits: Limits) -> str:
@@ -157,16 +170,18 @@ def _tell_zip(data: bytes, limits: Limits) -> str:
         return "zip"
 
 
-def _open_one(kind: str, data: bytes, member: str, limits: Limits) -> tuple[str, Iterator[Sheet]]:
+def _open_one(
+    kind: str, data: bytes, member: str, limits: Limits, cell: Callable[[Any], Any]
+) -> tuple[str, Iterator[Sheet]]:
     if kind == "csv":
         encoding, text = _decode(data)
         return encoding, iter([Sheet(member, "", False, _text_rows(text))])
     if kind != "xls":
         _check_inside(data, limits)
-    return "", _workbook_sheets(data, member)
+    return "", _workbook_sheets(data, member, cell)
 
 
-def _workbook_sheets(data: bytes, member: str) -> Iterator[Sheet]:
+def _workbook_sheets(data: bytes, member: str, cell: Callable[[Any], Any]) -> Iterator[Sheet]:
     try:
         workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
         for meta in workbook.sheets_metadata:
@@ -176,7 +191,7 @@ def _workbook_sheets(data: bytes, member: str) -> Iterator[Sheet]:
             hidden = meta.visible != python_calamine.SheetVisibleEnum.Visible
             # The rows above the first cell are given, the columns before it are not.
             before = [""] * (sheet.start[1] if sheet.start else 0)
-            rows = (before + [cell_text(value) for value in row] for row in sheet.iter_rows())
+            rows = (before + [cell(value) for value in row] for row in sheet.iter_rows())
             yield Sheet(member, meta.name, hidden, rows)
     except python_calamine.PasswordError:
         raise Unreadable("encrypted") from None

@@ -76,6 +76,8 @@ class Limits:
     columns: int = 500
     #: What a cell of a spreadsheet can hold.
     cell_characters: int = 32_767
+    #: So much of a workbook is shown again in its protocol; a bigger one is answered by addresses alone.
+    copy_cells: int = 400_000
 
     def to_json(self) -> str:
         """For the pipe."""
@@ -246,6 +248,56 @@ class Reading:
             raise ValueError(f"not a reading: {error}") from None
         _demand_shape(reading)
         return reading
+
+
+@dataclass(frozen=True)
+class SheetCopy:
+    """One sheet as values only, for the protocol: text, numbers, "" for blank; dates and logical values as text.
+
+    `rows` begin at row 1 and column A, and end with the last filled cell of each row and the last filled row.
+    """
+
+    member: str
+    name: str
+    hidden: bool
+    rows: list[list[str | int | float]]
+
+
+@dataclass(frozen=True)
+class WorkbookCopy:
+    """The sheets of a drop. `whole` is false if some were too large to copy, or the drop could not be read."""
+
+    sheets: list[SheetCopy] = field(default_factory=list)
+    whole: bool = True
+
+    def to_json(self) -> str:
+        """For the pipe."""
+        sheets = [[sheet.member, sheet.name, sheet.hidden, sheet.rows] for sheet in self.sheets]
+        return json.dumps({"sheets": sheets, "whole": self.whole}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> WorkbookCopy:
+        """The copy in `text`. Raises ValueError if it is not exactly of this shape."""
+        try:
+            data = json.loads(text, parse_constant=_no_number)
+            copy = cls(**data | {"sheets": [SheetCopy(*sheet) for sheet in data["sheets"]]})
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(f"not a copy: {error}") from None
+        good = type(copy.whole) is bool and all(
+            type(sheet.member) is type(sheet.name) is str
+            and type(sheet.hidden) is bool
+            and type(sheet.rows) is list
+            and all(type(row) is list and set(map(type, row)) <= {str, int, float} for row in sheet.rows)
+            and all(value - value == 0 for row in sheet.rows for value in row if type(value) is float)
+            for sheet in copy.sheets
+        )
+        if not good:
+            raise ValueError("not a copy: a value is of the wrong type")
+        return copy
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"not a copy: {word}")
 
 
 def _row(record: RawLine | TableFound) -> list[Any]:

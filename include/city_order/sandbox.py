@@ -13,13 +13,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from include.city_order.readings import DEMAND, Form, Limits, Reading
+from include.city_order.readings import DEMAND, Form, Limits, Reading, WorkbookCopy
 
-__all__ = ["Limits", "read"]
+__all__ = ["Limits", "copy", "read"]
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ BOX = Path(__file__).with_name("box.py")
 _PROJECT = BOX.parents[2]
 #: Enough of the child's last words to know how it died.
 _STDERR_BYTES = 10_000
+#: What a copy may say for each cell that it may hold, on average.
+_COPY_BYTES_PER_CELL = 160
 
 
 class Ended(NamedTuple):
@@ -48,12 +51,31 @@ def read(path: Path, form: Form, limits: Limits | None = None) -> Reading:
     return _judge(ended, form)
 
 
-def run(program: Path, drop: int, form: Form, limits: Limits) -> Ended:
+def copy(path: Path, limits: Limits | None = None) -> WorkbookCopy:
+    """The sheets of the drop at `path` as values only. Raises OSError only if the file cannot be opened.
+
+    What has no room in `limits.copy_cells`, and a drop that cannot be read, is not copied, and the copy says so.
+    """
+    limits = limits or Limits()
+    limits = replace(limits, output_bytes=min(limits.output_bytes, limits.copy_cells * _COPY_BYTES_PER_CELL))
+    with path.open("rb") as drop:
+        ended = run(BOX, drop.fileno(), None, limits)
+    nothing = WorkbookCopy([], whole=False)
+    if ended.stopped or ended.code:
+        return nothing
+    try:
+        return WorkbookCopy.from_json(ended.output)
+    except ValueError:
+        return nothing
+
+
+def run(program: Path, drop: int, form: Form | None, limits: Limits) -> Ended:
     """Run `program` with the open file `drop` as its standard input, and wait for its end or its limits.
 
-    The child inherits nothing else: no environment, no other file, no terminal; its directory is `/`.
+    Without a form it copies. The child inherits nothing else: no environment, no other file, no terminal; its
+    directory is `/`.
     """
-    header = {"form": form.to_json(), "limits": limits.to_json(), "import_from": _import_from()}
+    header = {"form": form and form.to_json(), "limits": limits.to_json(), "import_from": _import_from()}
     child = subprocess.Popen(
         # Isolated, without site packages' start-up code, writing no byte code.
         [sys.executable, "-I", "-S", "-B", str(program), json.dumps(header)],

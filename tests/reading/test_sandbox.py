@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import time
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 import xlsxwriter
 
 from include.city_order import sandbox
-from include.city_order.readings import Form, Limits, RawLine, Reading
+from include.city_order.readings import Form, Limits, RawLine, Reading, SheetCopy, WorkbookCopy
 
 LIMITS = Limits(wall_seconds=20)
 
@@ -90,6 +91,76 @@ def test_skipped_files_of_a_zip_are_listed(drop, zip_file, xlsx, answer, form):
     reading = sandbox.read(drop(zip_file({"a.xlsx": xlsx(answer), "письмо.pdf": b"%PDF-1.7"})), form)
     assert len(reading.lines) == 2
     assert [tuple(row) for row in reading.left_out] == [("письмо.pdf", "", 0, "unknown_format")]
+
+
+def test_a_copy_holds_values_at_their_addresses(drop, xlsx, answer):
+    rows = [*answer, [], ["", "=1+1", -0.5, 1e16, True, datetime.date(2026, 11, 25), ""]]
+    copy = sandbox.copy(drop(xlsx({"Ответ": rows, "~Списки": [["шт"]], "Пусто": []})))
+    assert copy.whole
+    assert [(sheet.member, sheet.name, sheet.hidden) for sheet in copy.sheets] == [
+        ("", "Ответ", False),
+        ("", "Списки", True),
+        ("", "Пусто", False),
+    ]
+    copied = copy.sheets[0].rows
+    assert copied[4] == [1, "Микроконтроллер", "Микросхема", "К1986ВЕ92QI", "26.11.30", "шт", 1500, 12.5]
+    assert copied[1] == ["ИНН", "0012345678", "", "КПП", "001201001"]
+    assert (copied[2], copied[6]) == ([], [])
+    assert copied[7][:5] == ["", "=1+1", -0.5, 1e16, "ИСТИНА"]
+    assert len(copied) == 8
+    assert [type(value) for value in copied[4]] == [int, str, str, str, str, str, int, float]
+    assert copy.sheets[2].rows == []
+
+
+def test_a_copy_of_a_zip_names_the_members(drop, zip_file, xlsx, text_file, answer):
+    copy = sandbox.copy(drop(zip_file({"a.xlsx": xlsx(answer), "б.csv": text_file([["1", "2"]])})))
+    assert [(sheet.member, sheet.name) for sheet in copy.sheets] == [("a.xlsx", "Лист1"), ("б.csv", "")]
+    assert copy.sheets[1].rows == [["1", "2"]]
+
+
+def test_a_sheet_that_is_too_large_to_copy_is_left_off_whole(drop, xlsx):
+    sheets = {"Малый": [["а", "б"]], "Большой": [["в"] * 3] * 10, "Ещё": [["г"] * 8]}
+    copy = sandbox.copy(drop(xlsx(sheets)), replace(LIMITS, copy_cells=10))
+    assert ([sheet.name for sheet in copy.sheets], copy.whole) == (["Малый", "Ещё"], False)
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04junk", b"%PDF-1.7"])
+def test_what_cannot_be_read_has_no_copy(drop, data):
+    assert sandbox.copy(drop(data)) == WorkbookCopy([], whole=False)
+
+
+def test_a_copy_meets_the_limits_too(drop, big_text):
+    assert sandbox.copy(drop(big_text), replace(LIMITS, wall_seconds=0.3)) == WorkbookCopy([], whole=False)
+    much_memory = replace(LIMITS, memory_bytes=150 * 1024 * 1024)
+    assert sandbox.copy(drop(big_text), much_memory) == WorkbookCopy([], whole=False)
+
+
+def test_a_copy_survives_the_pipe():
+    copy = WorkbookCopy([SheetCopy("a.csv", "", False, [[], ["", 1, -0.5, "=1"]])], whole=False)
+    assert WorkbookCopy.from_json(copy.to_json()) == copy
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"whole": 1},
+        {"extra": 1},
+        {"sheets": [["", "", "no", []]]},
+        {"sheets": [["", None, False, []]]},
+        {"sheets": [["", "", False, ["text"]]]},
+        {"sheets": [["", "", False, [[None]]]]},
+        {"sheets": [["", "", False, [[True]]]]},
+        {"sheets": [["", "", False, [[float("nan")]]]]},
+        {"sheets": [["", "", False]]},
+        {"sheets": 5},
+    ],
+)
+def test_an_odd_copy_is_not_believed(change):
+    data = json.loads(WorkbookCopy([SheetCopy("", "", False, [["а"]])]).to_json())
+    with pytest.raises(ValueError, match="not a copy"):
+        WorkbookCopy.from_json(json.dumps(data | change))
+    with pytest.raises(ValueError, match="not a copy"):
+        WorkbookCopy.from_json('{"whole": true, "sheets": [["", "", false, [[1e999]]]]}')
 
 
 @pytest.mark.parametrize(
