@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from include.city_order import values
-from include.city_order.readings import DEMAND, RawLine
+from include.city_order.readings import DEMAND, RawLine, TableFound
 from include.city_order.values import Cleaned, spelling
 from include.city_order.vocabulary import FIELDS, Kind
 
-__all__ = ["CleanLine", "Terms", "clean", "content_digest", "spelling"]
+__all__ = ["CleanLine", "CleanTotal", "Terms", "clean_lines", "clean_totals", "content_digest", "spelling"]
 
 _KINDS = {item.name: item.kind for item in FIELDS}
+#: Of the fields besides the years, those whose numbers a totals row adds up.
+_SUMMED = frozenset({"stock", "contracted", "amount_rub", "energy_kwh"})
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class CleanLine:
 
     `values` has an entry for each non-blank cell, None where nothing was said or it could not be understood;
     quantities are Decimal. `cleaned_by` names the rule only where one changed or emptied the text.
-    `outside_horizon` holds the demand under years that the survey does not ask for, by year.
+    `outside_horizon` holds the demand under years that the survey does not ask for, by year. `heading_unit` is the
+    unit that the headings of the quantities name, None if they name none that is known.
     """
 
     member: str
@@ -58,12 +61,51 @@ class CleanLine:
     values: dict[str, str | Decimal | None]
     cleaned_by: dict[str, str] = field(default_factory=dict)
     outside_horizon: dict[str, Decimal | None] = field(default_factory=dict)
+    heading_unit: str | None = None
 
 
-def clean(line: RawLine, horizon: tuple[int, ...], terms: Terms) -> CleanLine:
+@dataclass(frozen=True)
+class CleanTotal:
+    """A totals row: what was typed, and the numbers that it states, by field (`demand_<year>` for any year)."""
+
+    member: str
+    sheet: str
+    row_number: int
+    raw: dict[str, str]
+    stated: dict[str, Decimal]
+
+
+def clean_lines(
+    lines: Iterable[RawLine], tables: Iterable[TableFound], horizon: tuple[int, ...], terms: Terms
+) -> list[CleanLine]:
+    """The lines with typed values, each under what the headings of its table say."""
+    heading_units = {(table.member, table.sheet): table.unit_in_heading for table in tables}
+    return [_clean(line, heading_units.get((line.member, line.sheet), ""), horizon, terms) for line in lines]
+
+
+def clean_totals(totals: Iterable[RawLine], terms: Terms) -> list[CleanTotal]:
+    """The totals rows with the numbers that they state; what is no number is left out."""
+    result = []
+    for row in totals:
+        stated: dict[str, Decimal] = {}
+        for name, text in row.values.items():
+            if name.startswith(f"{DEMAND}_") or name in _SUMMED:
+                value = _clean_field(name, text, terms).value
+                if isinstance(value, Decimal):
+                    stated[name] = value
+        result.append(CleanTotal(row.member, row.sheet, row.row_number, dict(row.values), stated))
+    return result
+
+
+def _clean(line: RawLine, unit_in_heading: str, horizon: tuple[int, ...], terms: Terms) -> CleanLine:
     """The line with typed values. Every raw field ends in `values` or, by its year, in `outside_horizon`."""
     years = {f"{DEMAND}_{year}" for year in horizon}
-    result = CleanLine(line.member, line.sheet, line.row_number, dict(line.values), {})
+    heading_unit = terms.units.get(spelling(unit_in_heading))
+    result = CleanLine(line.member, line.sheet, line.row_number, dict(line.values), {}, heading_unit=heading_unit)
+    if heading_unit and "unit" not in line.values:
+        result.raw["unit"] = unit_in_heading
+        result.values["unit"] = heading_unit
+        result.cleaned_by["unit"] = "unit_in_heading"
     for name, text in line.values.items():
         cleaned = _clean_field(name, text, terms)
         if cleaned.rule:

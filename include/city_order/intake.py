@@ -173,7 +173,7 @@ def read(site: Site, receipts: Sequence[int]) -> int:
         if form is None:
             continue
         reading = _masked_reading(_read(archive.path_of(site.archive, sha256), form))
-        clean = [cleaning.clean(line, form.horizon, terms) for line in reading.lines]
+        clean = cleaning.clean_lines(reading.lines, reading.tables, form.horizon, terms)
         with warehouse.transaction(site.warehouse) as cursor:
             _stage(cursor, receipt_no, reading, clean)
         lines += len(clean)

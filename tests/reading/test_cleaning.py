@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.city_order.cleaning import CleanLine, Terms, clean, content_digest
+from include.city_order.cleaning import CleanLine, Terms, clean_lines, content_digest
 from include.city_order.formats import open_drop
 from include.city_order.readings import Limits, RawLine
 from include.city_order.tables import read_tables
@@ -24,7 +24,8 @@ TERMS = Terms(
 
 
 def cleaned(**values: str) -> CleanLine:
-    return clean(RawLine("", "Лист1", 7, values), HORIZON, TERMS)
+    (line,) = clean_lines([RawLine("", "Лист1", 7, values)], [], HORIZON, TERMS)
+    return line
 
 
 def test_a_line_keeps_what_was_typed_beside_what_it_means():
@@ -139,7 +140,7 @@ def test_a_workbook_and_its_text_copy_are_the_same_answer(answer, xlsx, text_fil
     digests = set()
     for data in (xlsx(answer), text_file(comma), text_file(comma, "utf-8", "\t")):
         reading = read_tables(open_drop(data, Limits()).sheets, form)
-        lines = [clean(line, HORIZON, TERMS) for line in reading.lines]
+        lines = clean_lines(reading.lines, reading.tables, HORIZON, TERMS)
         assert len(lines) == 2
         digests.add(content_digest(lines, reading.nil_return))
     assert len(digests) == 1
