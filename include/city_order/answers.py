@@ -43,20 +43,25 @@ where receipt.receipt_no = answer.receipt_no
 """
 
 
-def write(dsn: str, outbox: Path, receipts: list[int]) -> list[int]:
+def write(dsn: str, outbox: Path, receipts: list[int], *, others: bool = True) -> list[int]:
     """Answer these receipts, and every other that has a verdict and no answer yet. Returns those answered anew.
 
-    A receipt without a verdict is left for later. Role: city_order_ingest. Raises OSError if the outbox cannot be
-    written; what was answered until then stays recorded.
+    A receipt without a verdict is left for later. Without `others` only these are answered. Role: city_order_ingest.
+    Raises OSError if the outbox cannot be written; what was answered until then stays recorded.
     """
     with warehouse.transaction(dsn) as cursor:
-        cursor.execute(warehouse.statement("answers/to_answer"), {"receipts": receipts})
+        cursor.execute(warehouse.statement("answers/to_answer"), {"receipts": receipts, "others": others})
         waiting = [row["receipt_no"] for row in warehouse.rows(cursor)]
     answered: list[int] = []
     for start in range(0, len(waiting), CHUNK_RECEIPTS):
         answered += _answer(dsn, outbox, waiting[start : start + CHUNK_RECEIPTS])
     log.info("%d protocols written to %s, %d stand as they are", len(answered), outbox, len(waiting) - len(answered))
     return answered
+
+
+def facts(dsn: str, receipts: list[int]) -> list[ProtocolFacts]:
+    """What the protocols of these receipts say."""
+    return [said for _, said in _gather(dsn, receipts)]
 
 
 def _answer(dsn: str, outbox: Path, receipts: list[int]) -> list[int]:

@@ -31,11 +31,7 @@ def check(dsn: str, batch_id: int, suites: list[Suite]) -> int:
     gx = _great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    url = sqlalchemy.make_url(dsn).set(drivername="postgresql+psycopg2")
-    url = url.update_query_dict({"options": f"-c city_order.batch={batch_id:d}"})
-    source = context.data_sources.add_postgres(
-        "warehouse", connection_string=url.render_as_string(hide_password=False), create_temp_table=False
-    )
+    source = _source(context, dsn, batch_id)
     found = 0
     for stage in STAGES:
         of_stage = [suite for suite in suites if suite.stage == stage]
@@ -48,6 +44,21 @@ def check(dsn: str, batch_id: int, suites: list[Suite]) -> int:
             log.info("%s: %d of %d rules broken, %d times", suite.name, len(broken), len(suite.rules), lines)
             found += lines
     return found
+
+
+def _source(context: Any, dsn: str, batch_id: int) -> Any:
+    """The warehouse, as GX connects to it: each of its sessions names the batch."""
+    url = sqlalchemy.make_url(dsn).set(drivername="postgresql+psycopg2")
+    url = url.update_query_dict({"options": f"-c city_order.batch={batch_id:d}"})
+    engine: dict[str, Any] = {}
+    if connection := warehouse.rehearsed_connection(dsn):
+        with connection.cursor() as cursor:
+            cursor.execute("select set_config('city_order.batch', %s, true)", (str(batch_id),))
+        # Whatever GX does to it at the end of a query does nothing.
+        engine = {"kwargs": {"creator": lambda: connection, "poolclass": sqlalchemy.NullPool}}
+    return context.data_sources.add_postgres(
+        "warehouse", connection_string=url.render_as_string(hide_password=False), create_temp_table=False, **engine
+    )
 
 
 def _validation(gx: ModuleType, context: Any, source: Any, suite: Suite) -> Any:

@@ -111,7 +111,7 @@ def _register_new_drops(site: Site) -> None:
                     "%s cannot be read, and is left for the next run: %s. Mend its rights", mask_path(drop.path), error
                 )
                 continue
-            _register(cursor, drop, sha256, last_scan, started)
+            register(cursor, drop, sha256, drop_dates.arrival(_instant(drop.modified_ns), last_scan, started))
             received += 1
             if received % 100 == 0:
                 log.info("%d drops archived", received)
@@ -122,18 +122,27 @@ def _register_new_drops(site: Site) -> None:
     log.info("%d new drops archived, %d seen before", received, len(known))
 
 
-def _register(
-    cursor: warehouse.Cursor, drop: inbox.Drop, sha256: str, last_scan: datetime | None, now: datetime
+def register(
+    cursor: warehouse.Cursor, drop: inbox.Drop, sha256: str, arrived: datetime, *, receipt_no: int | None = None
 ) -> None:
-    arrived = drop_dates.arrival(_instant(drop.modified_ns), last_scan, now)
+    """Make the receipt of an archived drop. It gets the next number, unless it has one of its own."""
+    receipt = {
+        "drop_key": drop.key,
+        "survey_code": _masked(drop.survey_code),
+        "agency_code": _masked(drop.agency_code),
+        "drop_date": drop_dates.drop_date(arrived),
+        "original_path": mask_path(drop.path),
+        "sha256": sha256,
+        "size_bytes": drop.size_bytes,
+        "modified_ns": drop.modified_ns,
+        "arrived_at": arrived.astimezone(MOSCOW),
+        **({} if receipt_no is None else {"receipt_no": receipt_no}),
+    }
     cursor.execute(
-        "insert into landing.receipt (drop_key, survey_code, agency_code, drop_date, original_path, sha256,"
-        " size_bytes, modified_ns, arrived_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (
-            drop.key, _masked(drop.survey_code), _masked(drop.agency_code), drop_dates.drop_date(arrived),
-            mask_path(drop.path), sha256, drop.size_bytes, drop.modified_ns, arrived.astimezone(MOSCOW),
-        ),
-    )  # fmt: skip
+        f"insert into landing.receipt ({', '.join(receipt)}) overriding system value"
+        f" values ({', '.join(['%s'] * len(receipt))})",
+        list(receipt.values()),
+    )
 
 
 def _masked(folder: str | None) -> str | None:

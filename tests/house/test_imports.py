@@ -24,7 +24,7 @@ LAYERS = (
     # They touch the world: folders, processes, the warehouse.
     {"archive", "box", "checks", "documentation", "inbox", "references", "sandbox", "summary", "warehouse"},
     # Flows: what tasks call.
-    {"answers", "intake", "orders"},
+    {"answers", "intake", "orders", "preview"},
     # What only DAG files and plugins may import.
     {"orchestration"},
 )  # fmt: skip
