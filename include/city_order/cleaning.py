@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,6 +17,20 @@ from include.city_order.vocabulary import FIELDS, Kind
 __all__ = ["CleanLine", "CleanTotal", "Terms", "clean_lines", "clean_totals", "content_digest", "spelling"]
 
 _KINDS = {item.name: item.kind for item in FIELDS}
+#: The units that may stand after a number, as `spelling` gives them: that in which the form asks for it.
+_PIECES = frozenset({"шт", "штук", "штука", "штуки"})
+_ROUBLES = frozenset({"руб", "р", "рубль", "рубля", "рублей", "₽"})
+_UNIT_WORDS = {
+    "pack_size": _PIECES,
+    "unit_price_rub": _ROUBLES,
+    "amount_rub": _ROUBLES,
+    "voltage_v": frozenset({"в", "v", "вольт"}),
+    "capacity_ah": frozenset({"а·ч", "а*ч", "ач", "а-ч", "ah"}),
+    "energy_kwh": frozenset({"квт·ч", "квт*ч", "квтч", "квт-ч", "kwh"}),
+}
+#: Beside the quantities, numbers that go into the thousands: «тыс.» may follow, and «1,000» may mean a thousand.
+_LARGE = frozenset({"pack_size", "unit_price_rub", "amount_rub"})
+_MULTIPLE = re.compile(r"тыс|млн|милл|сто |сот|100|10\^")
 #: Of the fields besides the years, those whose numbers a totals row adds up.
 _SUMMED = frozenset({"stock", "contracted", "amount_rub", "energy_kwh"})
 
@@ -28,11 +43,17 @@ class Terms:
     chemistries: Mapping[str, str]
     battery_uses: Mapping[str, str]
     need_kinds: Mapping[str, str]
+    #: The units that are a multiple themselves («тыс. шт»), and the piece.
+    multiples: frozenset[str] = field(init=False)
+    piece: str | None = field(init=False)
 
     def __post_init__(self) -> None:
         for name in ("units", "chemistries", "battery_uses", "need_kinds"):
             given: Mapping[str, str] = getattr(self, name)
             object.__setattr__(self, name, {spelling(text): code for text, code in given.items()})
+        multiples = frozenset(code for text, code in self.units.items() if _MULTIPLE.match(text))
+        object.__setattr__(self, "multiples", multiples)
+        object.__setattr__(self, "piece", self.units.get("шт"))
 
     def of(self, name: str) -> Mapping[str, str] | None:
         """The table of a field; None if the field has none."""
@@ -78,44 +99,73 @@ class CleanTotal:
 def clean_lines(
     lines: Iterable[RawLine], tables: Iterable[TableFound], horizon: tuple[int, ...], terms: Terms
 ) -> list[CleanLine]:
-    """The lines with typed values, each under what the headings of its table say."""
-    heading_units = {(table.member, table.sheet): table.unit_in_heading for table in tables}
-    return [_clean(line, heading_units.get((line.member, line.sheet), ""), horizon, terms) for line in lines]
+    """The lines with typed values, each under the headings of its table and, for ditto marks, the line above.
+
+    A table's lines follow one another.
+    """
+    units_in_headings = {(table.member, table.sheet): table.unit_in_heading for table in tables}
+    years = frozenset(f"{DEMAND}_{year}" for year in horizon)
+    result: list[CleanLine] = []
+    place: tuple[str, str] | None = None
+    above: dict[str, Cleaned] = {}
+    for line in lines:
+        if (line.member, line.sheet) != place:
+            place, above = (line.member, line.sheet), {}
+            unit_in_heading = units_in_headings.get(place, "")
+            named = spelling(unit_in_heading)
+            heading_unit = terms.units.get(named)
+        raw = dict(line.values)
+        unit = None
+        if "unit" not in raw and heading_unit:
+            raw["unit"] = unit_in_heading
+            unit = Cleaned(heading_unit, "unit_in_heading")
+        cleaned = _clean_fields(line, unit, above, terms)
+        result.append(
+            CleanLine(
+                line.member,
+                line.sheet,
+                line.row_number,
+                raw,
+                values={name: value for name, (value, _) in cleaned.items() if not _is_outside(name, years)},
+                cleaned_by={name: rule for name, (_, rule) in cleaned.items() if rule},
+                outside_horizon={
+                    name.removeprefix(f"{DEMAND}_"): value
+                    for name, (value, _) in cleaned.items()
+                    if _is_outside(name, years) and not isinstance(value, str)
+                },
+                # «Потребность, тыс.» names no unit that could stand for one, and contradicts «шт».
+                heading_unit=heading_unit or terms.units.get(f"{named} шт"),
+            )
+        )
+        above = cleaned
+    return result
 
 
 def clean_totals(totals: Iterable[RawLine], terms: Terms) -> list[CleanTotal]:
     """The totals rows with the numbers that they state; what is no number is left out."""
-    result = []
-    for row in totals:
-        stated: dict[str, Decimal] = {}
-        for name, text in row.values.items():
-            if name.startswith(f"{DEMAND}_") or name in _SUMMED:
-                value = _clean_field(name, text, terms).value
-                if isinstance(value, Decimal):
-                    stated[name] = value
-        result.append(CleanTotal(row.member, row.sheet, row.row_number, dict(row.values), stated))
-    return result
+    return [
+        CleanTotal(
+            row.member,
+            row.sheet,
+            row.row_number,
+            dict(row.values),
+            stated={
+                name: value
+                for name, text in row.values.items()
+                if (_is_quantity(name) or name in _SUMMED)
+                and isinstance(value := _clean_number(name, text, None, terms).value, Decimal)
+            },
+        )
+        for row in totals
+    ]
 
 
-def _clean(line: RawLine, unit_in_heading: str, horizon: tuple[int, ...], terms: Terms) -> CleanLine:
-    """The line with typed values. Every raw field ends in `values` or, by its year, in `outside_horizon`."""
-    years = {f"{DEMAND}_{year}" for year in horizon}
-    heading_unit = terms.units.get(spelling(unit_in_heading))
-    result = CleanLine(line.member, line.sheet, line.row_number, dict(line.values), {}, heading_unit=heading_unit)
-    if heading_unit and "unit" not in line.values:
-        result.raw["unit"] = unit_in_heading
-        result.values["unit"] = heading_unit
-        result.cleaned_by["unit"] = "unit_in_heading"
-    for name, text in line.values.items():
-        cleaned = _clean_field(name, text, terms)
-        if cleaned.rule:
-            result.cleaned_by[name] = cleaned.rule
-        if name.startswith(f"{DEMAND}_") and name not in years:
-            assert not isinstance(cleaned.value, str)
-            result.outside_horizon[name.removeprefix(f"{DEMAND}_")] = cleaned.value
-        else:
-            result.values[name] = cleaned.value
-    return result
+def _is_outside(name: str, years: frozenset[str]) -> bool:
+    return name.startswith(f"{DEMAND}_") and name not in years
+
+
+def _is_quantity(name: str) -> bool:
+    return name.startswith(f"{DEMAND}_") or _KINDS[name] is Kind.QUANTITY
 
 
 def content_digest(lines: Iterable[CleanLine], nil_return: bool) -> str:
@@ -130,14 +180,51 @@ def content_digest(lines: Iterable[CleanLine], nil_return: bool) -> str:
     return hashlib.sha256("\n".join(["nil" if nil_return else "", *rows]).encode()).hexdigest()
 
 
-def _clean_field(name: str, text: str, terms: Terms) -> Cleaned:
+def _clean_fields(
+    line: RawLine, unit: Cleaned | None, above: Mapping[str, Cleaned], terms: Terms
+) -> dict[str, Cleaned]:
+    """Each field of a line, cleaned. `unit` is that of the headings if the line has none; `above` is the line above."""
+    if "unit" in line.values:
+        unit = _clean_field("unit", line.values["unit"], line.marks.get("unit"), above, None, terms)
+    cleaned = {} if unit is None else {"unit": unit}
+    for name, text in line.values.items():
+        if name != "unit":
+            cleaned[name] = _clean_field(name, text, line.marks.get(name), above, unit, terms)
+    return cleaned
+
+
+def _clean_field(
+    name: str, text: str, mark: str | None, above: Mapping[str, Cleaned], unit: Cleaned | None, terms: Terms
+) -> Cleaned:
+    if values.is_ditto(text):
+        value, rule = above.get(name, Cleaned(None, ""))
+        return Cleaned(value, rule if value is None else "ditto")
+    if name == "part_number" and (mark == "date" or values.is_date_for_part(text)):
+        return Cleaned(None, "date_for_part")
+    cleaned = _clean_alone(name, text, unit, terms)
+    if mark == "merged" and cleaned.value is not None:
+        return Cleaned(cleaned.value, f"merged+{cleaned.rule}".rstrip("+"))
+    return cleaned
+
+
+def _clean_alone(name: str, text: str, unit: Cleaned | None, terms: Terms) -> Cleaned:
     table = terms.of(name)
     if table is not None:
         return values.term(text, table)
-    kind = Kind.QUANTITY if name.startswith(f"{DEMAND}_") else _KINDS[name]
-    if kind in (Kind.QUANTITY, Kind.NUMBER):
-        return values.number(text)
-    return values.code(text) if kind is Kind.CODE else values.free_text(text)
+    if _is_quantity(name) or _KINDS[name] is Kind.NUMBER:
+        return _clean_number(name, text, unit, terms)
+    return values.code(text) if _KINDS[name] is Kind.CODE else values.free_text(text)
+
+
+def _clean_number(name: str, text: str, unit: Cleaned | None, terms: Terms) -> Cleaned:
+    """A number. Of a quantity «шт» and «тыс.» are understood only where they agree with the line's unit."""
+    code = unit.value if unit else None
+    if not _is_quantity(name):
+        large = name in _LARGE
+        return values.number(text, _UNIT_WORDS[name], may_scale=large, comma_is_decimal=not large)
+    in_multiples = code in terms.multiples
+    words = _PIECES if code is None or code == terms.piece else ()
+    return values.number(text, words, may_scale=not in_multiples, comma_is_decimal=in_multiples)
 
 
 def _row_digest(line: CleanLine) -> str:
