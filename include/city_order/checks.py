@@ -35,6 +35,8 @@ def check(dsn: str, batch_id: int, suites: list[Suite]) -> int:
     found = 0
     for stage in STAGES:
         of_stage = [suite for suite in suites if suite.stage == stage]
+        if not of_stage:
+            continue
         validations = [_validation(gx, context, source, suite) for suite in of_stage]
         checkpoint = gx.Checkpoint(name=stage, validation_definitions=validations, result_format="BOOLEAN_ONLY")
         results = context.checkpoints.add(checkpoint).run().run_results.values()
@@ -43,6 +45,8 @@ def check(dsn: str, batch_id: int, suites: list[Suite]) -> int:
             lines = _list_violations(dsn, batch_id, suite, broken, validation.data.get_batch()) if broken else 0
             log.info("%s: %d of %d rules broken, %d times", suite.name, len(broken), len(suite.rules), lines)
             found += lines
+        with warehouse.transaction(dsn) as cursor:
+            cursor.execute(warehouse.statement("intake/waive"), {"batch_id": batch_id})
     return found
 
 
@@ -103,24 +107,58 @@ def _passed(outcome: Any, suite: Suite) -> bool:
 def _list_violations(dsn: str, batch_id: int, suite: Suite, broken: list[Rule], batch: Any) -> int:
     """One scan of the relation: a row for each line and each of the broken rules that it breaks."""
     relation = sql.SQL("{}.{}").format(*map(sql.Identifier, suite.checks.split(".")))
-    grain = sql.SQL("checked.line_position" if suite.stage != "file" else "null::integer")
     tests, values = [], []
-    for rule, condition in zip(broken, _unexpected_conditions(broken, batch), strict=True):
+    for number, (rule, condition) in enumerate(zip(broken, _unexpected_conditions(broken, batch), strict=True)):
         of_row = rule.field == "*"
         field = sql.SQL("checked.field" if of_row else "%s")
-        tests.append(sql.SQL("(({}), %s, %s, {}, %s)").format(sql.SQL(condition), field))
-        values += [rule.rule_id, rule.severity.value, *([] if of_row else [rule.field]), rule.sentence]
+        tests.append(sql.SQL("(({}), {}, %s, %s, {}, %s, %s)").format(sql.SQL(condition), sql.Literal(number), field))
+        values += [
+            rule.rule_id, rule.severity.value, *([] if of_row else [rule.field]), rule.sentence, rule.may_be_waived,
+        ]  # fmt: skip
+    told = {
+        "receipt_no": sql.SQL("checked.receipt_no"),
+        "line_position": sql.SQL("checked.line_position" if suite.of_lines else "null::integer"),
+        **{name: sql.Identifier("test", name) for name in ("rule_id", "severity", "field", "message", "may_be_waived")},
+        "expected": _expected(broken),
+        **(
+            {name: sql.Identifier("checked", name) for name in ("member", "sheet", "cell", "value")}
+            if suite.says_places
+            else {}
+        ),
+    }
     insert = sql.SQL(
-        "insert into staging.violation (batch_id, receipt_no, line_position, rule_id, severity, field, message)\n"
-        "select %s, checked.receipt_no, {grain}, test.rule_id, test.severity, test.field, test.message\n"
+        "insert into staging.violation (batch_id, {columns})\n"
+        "select %s, {told}\n"
         "from {relation} as checked\n"
-        "cross join lateral (values {tests}) as test (is_broken, rule_id, severity, field, message)\n"
+        "cross join lateral (values {tests})"
+        " as test (is_broken, number, rule_id, severity, field, message, may_be_waived)\n"
         "where test.is_broken"
-    ).format(grain=grain, relation=relation, tests=sql.SQL(",\n").join(tests))
+    ).format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, told)),
+        told=sql.SQL(", ").join(told.values()),
+        relation=relation,
+        tests=sql.SQL(",\n").join(tests),
+    )
     with warehouse.transaction(dsn) as cursor:
         cursor.execute("select set_config('city_order.batch', %s, true)", (str(batch_id),))
         cursor.execute(insert, (batch_id, *values))
         return cursor.rowcount
+
+
+def _expected(rules: list[Rule]) -> sql.Composable:
+    """What we would expect where a rule is broken: its column, as a person would type it."""
+    as_typed = sql.SQL(
+        "case jsonb_typeof(to_jsonb({column}))"
+        " when 'number' then replace(trim_scale({column}::text::numeric)::text, '.', ',') else {column}::text end"
+    )
+    told = [
+        sql.SQL("when {} then {}").format(
+            sql.Literal(number), as_typed.format(column=sql.Identifier("checked", rule.expected))
+        )
+        for number, rule in enumerate(rules)
+        if rule.expected
+    ]
+    return sql.SQL("coalesce(case test.number {} end, '')").format(sql.SQL(" ").join(told)) if told else sql.SQL("''")
 
 
 def _unexpected_conditions(rules: list[Rule], batch: Any) -> list[str]:
@@ -163,24 +201,25 @@ def _great_expectations() -> ModuleType:
     )
 
     class ColumnsSatisfy(MulticolumnMapMetricProvider):
-        """The condition of a suite, as SQL over its columns. Unknown (NULL) passes."""
+        """The condition of a suite, as SQL over its columns and named values. Unknown (NULL) passes."""
 
         condition_metric_name = "multicolumn_values.satisfy"
         condition_domain_keys = (
             "batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if",
         )  # fmt: skip
-        condition_value_keys = ("sql",)
+        condition_value_keys = ("sql", "values")
 
         @multicolumn_condition_partial(engine=SqlAlchemyExecutionEngine)
-        def _sqlalchemy(cls, column_list: Any, sql: str, **_: Any) -> Any:
-            return sqlalchemy.literal_column(f"({sql})", sqlalchemy.Boolean())
+        def _sqlalchemy(cls, column_list: Any, sql: str, values: dict[str, Any], **_: Any) -> Any:
+            return sqlalchemy.type_coerce(sqlalchemy.text(f"({sql})").bindparams(**values), sqlalchemy.Boolean())
 
     class ExpectColumnsToSatisfy(MulticolumnMapExpectation):
         """Expect a SQL condition over several columns to hold in every row."""
 
         map_metric = "multicolumn_values.satisfy"
-        success_keys = ("sql", "mostly")
+        success_keys = ("sql", "values", "mostly")
         sql: str
+        values: dict[str, int | float] = {}  # noqa: RUF012 (a field of GX's model)
         ignore_row_if: Literal["all_values_are_missing", "any_value_is_missing", "never"] = "never"
 
     del ColumnsSatisfy, ExpectColumnsToSatisfy  # defining them has registered them

@@ -35,8 +35,8 @@ from include.city_order import (
     warehouse,
 )
 from include.city_order.drop_dates import Night
-from include.city_order.personal_data import HIDDEN, mask, mask_name, mask_path
-from include.city_order.readings import Form, Reading
+from include.city_order.personal_data import HIDDEN, mask, mask_name, mask_names, mask_path
+from include.city_order.readings import Form, Notice, RawLine, Reading
 from include.city_order.site import Site
 from include.city_order.vocabulary import DEMAND_YEARS, FIELDS, MOSCOW, LineState, Programme, demand_field
 
@@ -167,7 +167,9 @@ def read(site: Site, receipts: Sequence[int]) -> int:
     """
     if not receipts:
         return 0
-    forms = {code: survey.form for code, survey in surveys.load(site.surveys).items()}
+    known = surveys.load(site.surveys)
+    titles = {code: survey.title for code, survey in known.items()}
+    forms = {code: replace(survey.form, surveys=titles) for code, survey in known.items()}
     terms = references.terms(site.reference)
     with warehouse.transaction(site.warehouse) as cursor:
         cursor.execute(
@@ -184,7 +186,7 @@ def read(site: Site, receipts: Sequence[int]) -> int:
         reading = _masked_reading(_read(archive.path_of(site.archive, sha256), form))
         clean = cleaning.clean_lines(reading.lines, reading.tables, form.horizon, terms)
         with warehouse.transaction(site.warehouse) as cursor:
-            _stage(cursor, receipt_no, reading, clean)
+            _stage(cursor, receipt_no, reading, clean, cleaning.clean_totals(reading.totals, terms))
         lines += len(clean)
         log.info("receipt %d: %s %s, %d lines (%d of %d)", receipt_no, reading.outcome,
                  reading.reason or reading.format, len(clean), position, len(found))  # fmt: skip
@@ -199,39 +201,35 @@ def _read(path: Path, form: Form) -> Reading:
 
 def _masked_reading(reading: Reading) -> Reading:
     """The reading without personal data, in cells and in names of files and sheets: it ends in the archive."""
-    members = _masked_names(table.member for table in reading.tables)
-    sheets = _masked_names(table.sheet for table in reading.tables)
+    places = [(table.member, table.sheet) for table in reading.tables]
+    places += [(notice.member, notice.sheet) for notice in reading.notices]
+    members = mask_names(member for member, _ in places)
+    sheets = mask_names(sheet for _, sheet in places)
+
+    def masked(line: RawLine) -> RawLine:
+        values = {name: mask(text) for name, text in line.values.items()}
+        return replace(line, member=members[line.member], sheet=sheets[line.sheet], values=values)
+
     return replace(
         reading,
-        lines=[
-            replace(
-                line,
-                member=members[line.member],
-                sheet=sheets[line.sheet],
-                values={name: mask(text) for name, text in line.values.items()},
-            )
-            for line in reading.lines
-        ],
-        totals=[],
+        lines=[masked(line) for line in reading.lines],
+        totals=[masked(line) for line in reading.totals],
         tables=[replace(table, member=members[table.member], sheet=sheets[table.sheet]) for table in reading.tables],
         left_out=[row._replace(member=mask_name(row.member), sheet=mask_name(row.sheet)) for row in reading.left_out],
         ambiguous_fields={name: [mask(cell) for cell in cells] for name, cells in reading.ambiguous_fields.items()},
+        notices=[
+            notice._replace(member=members[notice.member], sheet=sheets[notice.sheet]) for notice in reading.notices
+        ],
     )
 
 
-def _masked_names(names: Iterable[str]) -> dict[str, str]:
-    """Names to masked names that still tell the places apart: those that would be equal are numbered."""
-    masked: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        plain = mask_name(name)
-        number = 1
-        while (told := plain if number == 1 else f"{plain} ({number})") in masked.values():
-            number += 1
-        masked[name] = told
-    return masked
-
-
-def _stage(cursor: warehouse.Cursor, receipt_no: int, reading: Reading, clean: Sequence[cleaning.CleanLine]) -> None:
+def _stage(
+    cursor: warehouse.Cursor,
+    receipt_no: int,
+    reading: Reading,
+    clean: Sequence[cleaning.CleanLine],
+    totals: Sequence[cleaning.CleanTotal],
+) -> None:
     """Replace what is staged of a receipt, unless it was read just so before."""
     rows = [_line_row(receipt_no, position, line) for position, line in enumerate(clean, start=1)]
     said = json.dumps([reading.to_json(), rows], ensure_ascii=False, default=str)
@@ -268,6 +266,11 @@ def _stage(cursor: warehouse.Cursor, receipt_no: int, reading: Reading, clean: S
         "sender_inn_cell": reading.sender_inn_cell,
         "sender_kpp": mask("".join(reading.sender_kpp.split())),
         "sender_kpp_cell": reading.sender_kpp_cell,
+        "sender_survey": reading.sender_survey,
+        "sender_survey_cell": reading.sender_survey_cell,
+        "rows_seen": reading.rows_seen,
+        "rows_recognised": reading.rows_recognised,
+        "encoding_ground": reading.encoding_ground,
         "tables": [
             {"member": table.member, "sheet": table.sheet, "hidden": table.hidden,
              "first_row": table.first_row, "last_row": table.last_row}
@@ -286,9 +289,21 @@ def _stage(cursor: warehouse.Cursor, receipt_no: int, reading: Reading, clean: S
             for field, letter in table.columns.items()
         }.values(),
     )
+    warehouse.copy_rows(
+        cursor,
+        "staging.notice",
+        ("receipt_no", *Notice._fields),
+        ((receipt_no, *notice) for notice in reading.notices),
+    )
+    warehouse.copy_rows(
+        cursor,
+        "staging.total_row",
+        ("receipt_no", "member", "sheet", "row_number", "raw", "stated"),
+        ((receipt_no, row.member, row.sheet, row.row_number, row.raw, row.stated) for row in totals),
+    )
     columns = (
         "receipt_no", "line_position", "member", "sheet", "row_number", "raw", "cleaned_by", "outside_horizon",
-        "matching_key", "manufacturer_key", "name_key", "line_no", *LINE_FIELDS,
+        "heading_unit", "matching_key", "manufacturer_key", "name_key", "line_no", *LINE_FIELDS,
     )  # fmt: skip
     warehouse.copy_rows(cursor, "staging.line", columns, rows)
 
@@ -301,7 +316,7 @@ def _line_row(receipt_no: int, position: int, line: cleaning.CleanLine) -> list[
     outside = {year: None if value is None else str(value) for year, value in line.outside_horizon.items()}
     return [
         receipt_no, position, line.member, line.sheet, line.row_number, line.raw, line.cleaned_by, outside,
-        key("part_number", identity.matching_key), key("manufacturer", identity.manufacturer_key),
+        line.heading_unit, key("part_number", identity.matching_key), key("manufacturer", identity.manufacturer_key),
         key("item_name", identity.name_key), line.values.get("line_no"),
         *(line.values.get(name) for name in LINE_FIELDS),
     ]  # fmt: skip
@@ -329,11 +344,12 @@ def judge(site: Site, receipts: Iterable[int]) -> list[int]:
         _record(cursor, [_quarantined(row, reason) for row in to_judge if (reason := _quarantine_reason(row))])
     all_suites = suites.load()
 
-    def same_rules(row: dict[str, Any]) -> tuple[str, Any]:
-        return row["programme"], row["rules_as_of_date"]
+    def same_rules(row: dict[str, Any]) -> tuple[str, Any, str]:
+        return row["programme"], row["rules_as_of_date"], json.dumps(row["thresholds"], sort_keys=True)
 
-    for (programme, day), group in groupby(sorted(checkable, key=same_rules), key=same_rules):
-        _judge_batch(site, list(group), suites.in_force(all_suites, Programme(programme), day))
+    for (programme, day, thresholds), group in groupby(sorted(checkable, key=same_rules), key=same_rules):
+        rules = suites.in_force(all_suites, Programme(programme), day, json.loads(thresholds))
+        _judge_batch(site, list(group), rules)
     log.info("%d receipts judged, %d of them quarantined", len(to_judge), len(to_judge) - len(checkable))
     return sorted({*asked, *(row["receipt_no"] for row in to_judge)})
 

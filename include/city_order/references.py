@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from pathlib import Path
 from include.city_order import suites, surveys, warehouse
 from include.city_order.cleaning import Terms, spelling
 from include.city_order.identifiers import is_inn, is_kpp
-from include.city_order.identity import manufacturer_key, matching_key
+from include.city_order.identity import manufacturer_key, matching_key, name_key
+from include.city_order.suites import Rule, Suite
 from include.city_order.surveys import Survey
 
 Row = dict[str, str]
@@ -68,12 +70,12 @@ _FILES = {
         {"alias": matching_key, "manufacturer_code": str},
         {("part_number", "manufacturer_code"): "parts"},
     ),
-    "chemistries": _File("chemistry name spellings cell_voltage_v", {"chemistry": str}),
+    "chemistries": _File("chemistry name spellings cell_voltage_v okpd2", {"chemistry": str}),
     "battery_uses": _File("battery_use name spellings", {"battery_use": str}),
     "need_kinds": _File("need_kind name spellings", {"need_kind": str}),
 }
 
-_MAY_BE_BLANK = {"valid_to", "parent_code", "successor_code", "spellings", "pieces", "packs", "cell_voltage_v"}
+_MAY_BE_BLANK = {"valid_to", "parent_code", "successor_code", "spellings", "pieces", "packs", "cell_voltage_v", "okpd2"}
 
 
 def _is_date(text: str) -> bool:
@@ -227,11 +229,13 @@ def refresh(dsn: str, surveys_folder: Path, folder: Path) -> dict[str, Survey]:
     _demand_right_files(folder)
     _demand_known_agencies(known, surveys_folder, folder)
     all_suites = suites.load()
+    rules = {
+        code: suites.in_force(all_suites, survey.programme, survey.rules_as_of, survey.thresholds)
+        for code, survey in known.items()
+    }
+    _demand_known_rules(known, rules, surveys_folder)
     versions = {
-        code: (
-            survey.rules_version(suites.canonical(suites.in_force(all_suites, survey.programme, survey.rules_as_of))),
-            version(folder, survey.reference_as_of),
-        )
+        code: (survey.rules_version(suites.canonical(rules[code])), version(folder, survey.reference_as_of))
         for code, survey in known.items()
     }
     state = hashlib.sha256(repr(sorted(versions.items())).encode())
@@ -264,6 +268,35 @@ def _demand_known_agencies(known: dict[str, Survey], surveys_folder: Path, folde
                 f"{path}:{surveys.line_of(path, ('roster', place))}: roster: {folder / 'agencies.csv'} has no agency"
                 f" {agency}: add it there first, or mend it here"
                 for path, place, agency in unknown
+            )
+        )
+
+
+def _demand_known_rules(known: dict[str, Survey], rules: dict[str, list[Suite]], surveys_folder: Path) -> None:
+    """Every threshold is one of its rule's, and every waiver of a rule that can be waived."""
+    mistakes: list[tuple[Path, surveys.Location, str]] = []
+    for code, survey in known.items():
+        path = surveys_folder / f"{code}.yaml"
+        in_force: dict[str, list[Rule]] = {}
+        for rule in (rule for suite in rules[code] for rule in suite.rules):
+            in_force.setdefault(rule.rule_id, []).append(rule)
+        for rule_id, own in survey.thresholds.items():
+            names = {name for rule in in_force.get(rule_id, ()) for name in rule.thresholds}
+            for name in own:
+                if name not in names:
+                    mean = f"write one of {', '.join(sorted(names))}" if names else f"{rule_id} has none: remove it"
+                    mistakes.append((path, ("thresholds", rule_id, name), f"no such threshold of {rule_id}: {mean}"))
+        for place, waiver in enumerate(survey.waivers):
+            where: surveys.Location = ("waivers", place, "rule")
+            if waiver.rule not in in_force:
+                mistakes.append((path, where, f"no rule {waiver.rule} judges this survey: see docs/rules.md"))
+            elif not any(rule.may_be_waived for rule in in_force[waiver.rule]):
+                mistakes.append((path, where, f"{waiver.rule} cannot be waived: the order could not count such a line"))
+    if mistakes:
+        raise surveys.SurveyError(
+            "\n".join(
+                f"{path}:{surveys.line_of(path, where)}: {'.'.join(map(str, where))}: {what}"
+                for path, where, what in mistakes
             )
         )
 
@@ -334,13 +367,14 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
             "reference.survey",
             (
                 "survey_code", "programme", "title", "opens_date", "closes_date", "rules_as_of_date",
-                "reference_as_of_date", "rules_version", "reference_version",
+                "reference_as_of_date", "rules_version", "reference_version", "thresholds",
             ),
             ("survey_code",),
             lambda: (
                 (
                     code, survey.programme.value, survey.title, survey.opens, survey.closes,
                     survey.rules_as_of, survey.reference_as_of, *versions[code],
+                    json.dumps(survey.model_dump(mode="json")["thresholds"]),
                 )
                 for code, survey in known.items()
             ),
@@ -366,6 +400,21 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
             ("survey_code", "agency_code"),
             ("survey_code", "agency_code"),
             lambda: ((code, agency) for code, survey in known.items() for agency in survey.roster),
+        ),
+        _Table(
+            "reference.waiver",
+            (
+                "survey_code", "agency_code", "rule_id", "item", "matching_key", "name_key", "reason", "until_date",
+            ),
+            ("survey_code", "agency_code", "rule_id", "item"),
+            lambda: (
+                (
+                    code, waiver.agency, waiver.rule, waiver.item, matching_key(waiver.item) or None,
+                    name_key(waiver.item) or None, waiver.reason, waiver.until,
+                )
+                for code, survey in known.items()
+                for waiver in survey.waivers
+            ),
         ),
         plain("unit", "okei", ("okei_code",), ("okei_code", "symbol", "name", "pieces", "packs", *sourced)),
         plain(
@@ -402,6 +451,17 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
             ),
         ),
         plain("chemistry", "chemistries", ("chemistry",), ("chemistry", "name", "cell_voltage_v", *sourced)),
+        _Table(
+            "reference.chemistry_okpd2",
+            ("chemistry", "okpd2_prefix"),
+            ("chemistry", "okpd2_prefix"),
+            lambda: (
+                (row["chemistry"], prefix)
+                for row in read(folder, "chemistries")
+                for prefix in row["okpd2"].split("|")
+                if prefix
+            ),
+        ),
         plain("battery_use", "battery_uses", ("battery_use",), ("battery_use", "name", *sourced)),
     ]  # fmt: skip
 

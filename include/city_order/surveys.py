@@ -11,10 +11,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -54,6 +55,21 @@ class SurveyError(ValueError):
     """A survey file that cannot be used: says file, line, and what is wrong."""
 
 
+class Waiver(BaseModel):
+    """What an agency need not heed: findings of a rule about an item, or (`*`) about all of its answer.
+
+    `item` is a part number or an item's name; `until` is the last Moscow day of an arrival that it holds for.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    agency: str
+    rule: str
+    item: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    until: date
+
+
 class Survey(BaseModel):
     """One campaign of a programme, as its file defines it. Dates are Moscow dates, both ends inclusive."""
 
@@ -70,6 +86,9 @@ class Survey(BaseModel):
     okpd2: list[str] = Field(min_length=1)
     headings: dict[str, list[str]] = Field(default_factory=dict)
     roster: list[str] = Field(min_length=1)
+    #: Rule id → name → value, in place of the value that the rule's suite has.
+    thresholds: dict[str, dict[str, Annotated[Decimal, Field(ge=0)]]] = Field(default_factory=dict)
+    waivers: list[Waiver] = Field(default_factory=list)
 
     @field_validator("horizon")
     @classmethod
@@ -88,15 +107,16 @@ class Survey(BaseModel):
         )
 
     def rules_version(self, rules: Mapping[str, Any]) -> str:
-        """The day whose rules judge this survey, and a digest of all that decides: rules, form, reader.
+        """The day whose rules judge this survey, and a digest of all that decides: rules, form, waivers, reader.
 
-        `rules` is what `suites.in_force` gives for this survey. Example: `2026-10-01-1f2e3d4c`.
+        `rules` is what `suites.in_force` gives for this survey under its thresholds. Example: `2026-10-01-1f2e3d4c`.
         """
         decides = {
             "rules": rules,
             "form": self.form.to_json(),
             "okpd2": self.okpd2,
             "closes": str(self.closes),
+            "waivers": [waiver.model_dump(mode="json") for waiver in self.waivers],
             "reader": READER_VERSION,
         }
         text = json.dumps(decides, ensure_ascii=False, sort_keys=True)
@@ -169,7 +189,9 @@ def _read(path: Path) -> Survey:
         survey = Survey.model_validate(content)
         mistakes = list(_contradictions(survey))
     except ValidationError as error:
-        mistakes = [(item["loc"], _plainly(item["type"], item["msg"], item["input"])) for item in error.errors()]
+        mistakes = [
+            (item["loc"], _plainly(item["type"], item["loc"], item["msg"], item["input"])) for item in error.errors()
+        ]
     if mistakes:
         raise SurveyError(
             "\n".join(
@@ -179,10 +201,11 @@ def _read(path: Path) -> Survey:
     return survey
 
 
-def _plainly(kind: str, message: str, value: Any) -> str:
+def _plainly(kind: str, where: Location, message: str, value: Any) -> str:
     """A mistake that the model found, in plain words where its own are not."""
     if kind == "extra_forbidden":
-        return f"no such key is known: remove it, or write one of {', '.join(Survey.model_fields)}"
+        known = Waiver.model_fields if where[0] == "waivers" else Survey.model_fields
+        return f"no such key is known: remove it, or write one of {', '.join(known)}"
     if kind == "missing":
         return "this key is missing: add it"
     if kind.startswith("date_"):
@@ -205,6 +228,13 @@ def _contradictions(survey: Survey) -> Iterator[tuple[Location, str]]:
     for earlier, later in pairwise(survey.horizon):
         if later != earlier + 1:
             yield ("horizon", later), f"{later} comes after {earlier}: years must follow one another without a gap"
+    granted: set[tuple[str, str, str]] = set()
+    for place, waiver in enumerate(survey.waivers):
+        if waiver.agency not in survey.roster:
+            yield ("waivers", place, "agency"), f"{waiver.agency} is not on the roster: add it there, or mend it here"
+        if (same := (waiver.agency, waiver.rule, waiver.item)) in granted:
+            yield ("waivers", place), f"{waiver.agency} has a waiver of {waiver.rule} for this item already: keep one"
+        granted.add(same)
     for name, entries in (("roster", survey.roster), ("okpd2", survey.okpd2)):
         for place, entry in enumerate(entries):
             if entry in entries[:place]:

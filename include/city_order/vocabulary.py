@@ -115,6 +115,7 @@ FIELDS: tuple[Field, ...] = (
     Field("stock", "Остаток на складе", Kind.QUANTITY),
     Field("contracted", "Законтрактовано", Kind.QUANTITY),
     Field("unit_price_rub", "Цена за единицу, руб.", Kind.NUMBER),
+    Field("amount_rub", "Сумма, руб.", Kind.NUMBER),
     Field("used_in", "Где применяется", Kind.TEXT),
     Field("need_kind", "Вид потребности", Kind.TEXT),
     Field("domestic_analog", "Отечественный аналог", Kind.TEXT),

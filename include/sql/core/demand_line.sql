@@ -22,6 +22,7 @@ select
     line.stock,
     line.contracted,
     line.unit_price_rub,
+    line.amount_rub,
     line.used_in,
     line.need_kind,
     line.domestic_analog,

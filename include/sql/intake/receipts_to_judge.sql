@@ -35,6 +35,7 @@ select
     ) as agency_known,
     survey.programme,
     survey.rules_as_of_date,
+    survey.thresholds,
     coalesce(survey.rules_version, '') as rules_version,
     coalesce(survey.reference_version, '') as reference_version,
     reading.outcome as reading_outcome,
