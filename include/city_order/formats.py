@@ -14,7 +14,7 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -55,12 +55,22 @@ class Unreadable(Exception):
 
 
 class Sheet(NamedTuple):
-    """One sheet: its rows from the first on, each with its cells from column A on, as text."""
+    """One sheet: its rows from the first on, each with its cells from column A on, as text.
+
+    Rows and columns of the other facts count from 0; where a format does not tell, they are empty. `merged` holds
+    ranges (first row, first column, last row, last column), `uncached` cells of formulas without a stored value,
+    `dates` the cells that hold a date, filled while the rows are read.
+    """
 
     member: str
     name: str
     hidden: bool
     rows: Iterator[list[str]]
+    merged: Sequence[tuple[int, int, int, int]] = ()
+    hidden_rows: Set[int] = frozenset()
+    hidden_columns: Set[int] = frozenset()
+    uncached: Set[tuple[int, int]] = frozenset()
+    dates: Set[tuple[int, int]] = frozenset()
 
 
 class Opened(NamedTuple):
