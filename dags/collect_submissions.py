@@ -89,8 +89,7 @@ def collect_submissions():
         """Put every agency's protocol into the outbox; return how many were new or changed."""
         from include.city_order import answers
 
-        here = site("ingest")
-        return len(answers.write(here.warehouse, here.outbox, receipts))
+        return len(answers.write(site("ingest"), receipts))
 
     @task(outlets=[DEMAND])
     def announce(*, outlet_events) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from include.city_order.identifiers import is_personal_inn
 
@@ -49,6 +50,13 @@ _LABELLED_NAME = re.compile(
     r"|руководитель|директор)\s*[:–—-]?\s*)"
     rf"{_WORD}(?:\s+{_WORD}){{1,2}}(?!\w)"
 )
+#: A label in a cell of its own says what the cell beside it holds.
+_LABEL = re.compile(
+    r"^\W*(?:исполнитель|исп\.|ответственный|контактное\s+лицо|подготовил|составил|руководитель|директор"
+    r"|тел|телефон\w*|моб|сот|факс)\b",
+    re.IGNORECASE,
+)
+_LABEL_CHARACTERS = 60
 #: The least that a telephone or an INN, and a name, must have: most cells have neither, and cost one look.
 _MANY_DIGITS = re.compile(r"[0-9(][0-9\s()-]{3,}[0-9]")
 _CAPITALISED = re.compile(r"[А-ЯЁ]\.|[А-ЯЁ][А-ЯЁа-яё-]+\s+[А-ЯЁ]")
@@ -74,6 +82,16 @@ def _hide_name(found: re.Match[str]) -> str:
     return found[0] if _NAMED_AFTER.search(found.string[: found.start()]) else HIDDEN
 
 
+def mask_beside(label: str, text: str) -> str:
+    """`text` of a cell, masked as `mask` does, and as what the cell to its left says that it is."""
+    if len(label) <= _LABEL_CHARACTERS and _LABEL.search(label):
+        before = f"{label.rstrip(' :–—-_')}: "
+        both = mask(before + text)
+        if both.startswith(before):
+            return both.removeprefix(before)
+    return mask(text)
+
+
 def mask_name(name: str) -> str:
     """A file's or sheet's name, masked as `mask` does: underscores part words, and its ending is kept apart."""
     stem, dot, ending = name.rpartition(".")
@@ -83,6 +101,18 @@ def mask_name(name: str) -> str:
     words = stem.replace("_", " ") + "."
     masked = mask(words)
     return name if masked == words else masked.removesuffix(".") + dot + ending
+
+
+def mask_names(names: Iterable[str]) -> dict[str, str]:
+    """Names to names masked as `mask_name` does, which still tell the places apart: equal ones are numbered."""
+    masked: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        plain = mask_name(name)
+        number = 1
+        while (told := plain if number == 1 else f"{plain} ({number})") in masked.values():
+            number += 1
+        masked[name] = told
+    return masked
 
 
 def mask_path(path: str) -> str:

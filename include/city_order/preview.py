@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from include.city_order import answers, archive, inbox, intake, references, warehouse
-from include.city_order.protocol import ProtocolFacts
+from include.city_order.protocol_facts import ProtocolFacts
 from include.city_order.site import Site
 
 #: The number of the receipt in a rehearsal: below those that agencies are told.
@@ -49,7 +49,7 @@ def check(site: Site, file: Path, survey_code: str, agency_code: str, to: Path) 
                 intake.register(cursor, drop, sha256, datetime.now(UTC), receipt_no=RECEIPT_NO)
             intake.read(here, [RECEIPT_NO])
             intake.load(here, intake.judge(here, [RECEIPT_NO]))
-            answers.write(here.warehouse, here.outbox, [RECEIPT_NO], others=False)
+            answers.write(here, [RECEIPT_NO], others=False)
             (facts,) = answers.facts(here.warehouse, [RECEIPT_NO])
         return Preview(facts, tuple(_hand_over(here.outbox, to, drop.file.stem)))
 

@@ -184,7 +184,9 @@ def check(backup: Path, restored: Path, owner_dsn: str) -> str:
                 raise PlatformError("\n".join([*lines, f"but recomputed: {recomputed}"]))
         answers = backup.parent / "answers"
         lost = [path for path, sha256 in manifest["answers"].items() if not drops.path_of(answers, sha256).is_file()]
-        cursor.execute("update landing.receipt set answered_at = null where answer_path = any(%s)", (lost,))
+        # An answer is recorded by its workbook; its other files lie beside it.
+        workbooks = [str(Path(path).with_suffix(".xlsx")) for path in lost]
+        cursor.execute("update landing.receipt set answered_at = null where answer_path = any(%s)", (workbooks,))
     if lost:
         lines.append(f"{len(lost)} of {len(manifest['answers'])} answers are not there: the next night writes them")
     return "\n".join(lines)

@@ -53,8 +53,16 @@ select
             select coalesce(json_agg(sha256 order by sha256), '[]') from (select distinct sha256 from landing.receipt) as t
         ),
         'answers', (
-            select coalesce(json_object_agg(answer_path, answer_sha256 order by answer_path), '{}')
-            from landing.receipt where answer_path is not null
+            -- Columns that an older schema has not are empty here.
+            select coalesce(json_object_agg(file.path, file.sha256 order by file.path), '{}')
+            from landing.receipt
+            cross join lateral (
+                values
+                (answer_path, answer_sha256),
+                (regexp_replace(answer_path, 'xlsx$', 'csv'), to_jsonb(receipt) ->> 'answer_csv_sha256'),
+                (regexp_replace(answer_path, 'xlsx$', 'json'), to_jsonb(receipt) ->> 'answer_json_sha256')
+            ) as file (path, sha256)
+            where file.sha256 is not null
         )
     );
 \o

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import stat
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -14,15 +15,19 @@ from typing import Any
 
 import psycopg2
 import pytest
+import xlsxwriter
 from openpyxl import load_workbook
 from psycopg2.extensions import connection as Connection
 
-from include.city_order import answers
+from include.city_order import answers, archive
+from include.city_order.site import Site
 from include.city_order.warehouse import SQL_FOLDER
+from tests.conftest import Warehouse
 
 pytestmark = pytest.mark.warehouse
 
 RULES, REFERENCE = "2026-09-01.rules", "2026-09-01.reference"
+ENDINGS = ("csv", "json", "xlsx")
 FIRST_ARRIVAL = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 REFERENCE_DATA = """
@@ -38,12 +43,32 @@ insert into reference.survey values (
 """
 
 
+def zipped(number: int) -> bytes:
+    """A ZIP with a workbook: a title, two rows of headings, six lines from row 5 on."""
+    sheet = BytesIO()
+    with xlsxwriter.Workbook(sheet) as workbook:
+        rows = workbook.add_worksheet("Лист1")
+        rows.write_column("B1", [f"Ответ {number}", "", "Наименование", "изделия", *["Микросхема"] * 6])
+        rows.write_column("H4", ["Единица", "=cmd|x", *["шт"] * 5])
+    archived = BytesIO()
+    with zipfile.ZipFile(archived, "w") as members:
+        members.writestr("a.xlsx", sheet.getvalue())
+    return archived.getvalue()
+
+
 class Town:
     """A warehouse with receipts in it, put there as reading, judging and loading leave them."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, warehouse: Warehouse, connection: Connection, archived: Path) -> None:
+        self.warehouse = warehouse
         self.connection = connection
+        self.archived = archived
         self.drops = 0
+
+    def answer(self, outbox: Path, receipts: list[int]) -> list[int]:
+        nowhere = outbox / "nowhere"
+        site = Site(self.warehouse.ingest, nowhere, self.archived, outbox, nowhere, nowhere)
+        return answers.write(site, receipts)
 
     def one(self, query: str, *parameters: Any) -> Any:
         with self.connection, self.connection.cursor() as cursor:
@@ -65,6 +90,9 @@ class Town:
     ) -> int:
         """A receipt of its own day, in the order of the calls unless `day` says otherwise."""
         self.drops += 1
+        drop = self.archived / str(self.drops)
+        drop.write_bytes(zipped(self.drops))
+        sha256 = archive.store(self.archived, drop, drop.stat().st_size, drop.stat().st_mtime_ns)
         arrived_at = FIRST_ARRIVAL + timedelta(days=self.drops if day is None else day)
         return self.one(
             """
@@ -74,22 +102,24 @@ class Town:
             ) values (%s, %s, %s, %s, %s, %s, 10, 1, %s, %s, %s, %s, %s, %s, %s) returning receipt_no
             """,
             str(self.drops), survey, agency, arrived_at.date(), path or f"{survey}/{agency}/ответ {self.drops}.xlsx",
-            hashlib.sha256(str(self.drops).encode()).hexdigest(), arrived_at, verdict, reason, repeats,
+            sha256, arrived_at, verdict, reason, repeats,
             accepted + rejected, accepted, rejected,
         )  # fmt: skip
 
     def reading(self, receipt_no: int, left_out: list[list[Any]]) -> None:
+        """A reading of the archived drop."""
         self.one(
             """
             insert into staging.reading (
                 receipt_no, reading_sha256, outcome, format, encoding, lines_delivered, nil_return, missing_fields,
                 ambiguous_fields, sender_inn, sender_inn_typed, sender_inn_problem, sender_inn_cell, sender_kpp,
-                sender_kpp_cell, tables, left_out
+                sender_kpp_cell, tables, left_out, encoding_ground, rows_seen, rows_recognised
             ) values (
-                %s, 'r', 'read', 'zip', 'cp1251', 1, false, '{}', '{}', '', '', '', '', '', '', '[]', %s
+                %s, 'r', 'read', 'zip', 'cp1251', 1, false, '{}', '{}', '', '', '', '', '', '', %s, %s, 'letters', 9, 7
             )
             """,
             receipt_no,
+            json.dumps([{"member": "a.xlsx", "sheet": "Лист1", "hidden": False, "first_row": 3, "last_row": 4}]),
             json.dumps(left_out),
         )
         self.one("insert into staging.form_column values (%s, 'a.xlsx', 'Лист1', 'unit', 'H')", receipt_no)
@@ -180,9 +210,9 @@ class Town:
 
 
 @pytest.fixture
-def town(warehouse):
+def town(warehouse, tmp_path_factory):
     connection = psycopg2.connect(warehouse.ingest)
-    town = Town(connection)
+    town = Town(warehouse, connection, tmp_path_factory.mktemp("archive"))
     town.one(REFERENCE_DATA)
     yield town
     connection.close()
@@ -213,10 +243,12 @@ def test_each_verdict_is_answered_in_its_place_and_once(warehouse, town: Town, t
     unjudged = town.receipt(None)
 
     everyone = [accepted, partly, warned, duplicate, rejected, limit, stranger]
-    assert answers.write(warehouse.ingest, tmp_path, [accepted, unjudged]) == everyone
+    assert town.answer(tmp_path, [accepted, unjudged]) == everyone
     home = tmp_path / "ecb-2026" / "dep-it"
     assert files(tmp_path) == sorted(
-        [f"_unresolved/{stranger}-protocol.xlsx"] + [f"ecb-2026/dep-it/{no}-protocol.xlsx" for no in everyone[:-1]]
+        f"{folder}/{no}-protocol.{ending}"
+        for folder, no in [("_unresolved", stranger), *(("ecb-2026/dep-it", no) for no in everyone[:-1])]
+        for ending in ENDINGS
     )
     decisions = {receipt_no: said(home / f"{receipt_no}-protocol.xlsx")["Решение"] for receipt_no in everyone[:-1]}
     assert list(decisions.values()) == [
@@ -232,25 +264,29 @@ def test_each_verdict_is_answered_in_its_place_and_once(warehouse, town: Town, t
     assert "Укажите единицу измерения." in said(home / f"{partly}-protocol.xlsx").values()
 
     for receipt_no in everyone[:-1]:
-        path = f"ecb-2026/dep-it/{receipt_no}-protocol.xlsx"
-        digest = hashlib.sha256((tmp_path / path).read_bytes()).hexdigest()
-        assert town.one("select answer_path = %s and answer_sha256 = %s and answered_at is not null "
-                        "from landing.receipt where receipt_no = %s", path, digest, receipt_no)  # fmt: skip
-        assert stat.S_IMODE((tmp_path / path).stat().st_mode) == 0o644
+        stem = f"ecb-2026/dep-it/{receipt_no}-protocol."
+        digests = [hashlib.sha256((tmp_path / (stem + ending)).read_bytes()).hexdigest() for ending in ENDINGS]
+        assert town.one(
+            "select array[answer_csv_sha256, answer_json_sha256, answer_sha256] = %s and answer_path = %s"
+            " and answer_facts_sha256 is not null and answered_at is not null from landing.receipt"
+            " where receipt_no = %s",
+            digests, f"{stem}xlsx", receipt_no,
+        )  # fmt: skip
+        assert {stat.S_IMODE((tmp_path / (stem + ending)).stat().st_mode) for ending in ENDINGS} == {0o644}
     assert town.one("select answered_at is null from landing.receipt where receipt_no = %s", unjudged)
 
     written = {path: (tmp_path / path).stat().st_mtime_ns for path in files(tmp_path)}
-    assert answers.write(warehouse.ingest, tmp_path, everyone) == []
+    assert town.answer(tmp_path, everyone) == []
     assert {path: (tmp_path / path).stat().st_mtime_ns for path in files(tmp_path)} == written
 
 
 def test_a_deleted_answer_is_written_again(warehouse, town: Town, tmp_path: Path):
     receipt_no = town.revision({"A": 5})
-    answers.write(warehouse.ingest, tmp_path, [])
+    town.answer(tmp_path, [])
     [path] = tmp_path.rglob("*.xlsx")
     content = path.read_bytes()
     path.unlink()
-    assert answers.write(warehouse.ingest, tmp_path, [receipt_no]) == [receipt_no]
+    assert town.answer(tmp_path, [receipt_no]) == [receipt_no]
     assert path.read_bytes() == content
 
 
@@ -261,28 +297,28 @@ def test_folders_of_a_drop_never_become_a_path(warehouse, town: Town, tmp_path: 
         town.receipt("quarantined", survey=survey, agency=agency, reason="misplaced", path=f"{survey}/{agency}/=1+1")
         for survey, agency in hostile
     ]
-    assert answers.write(warehouse.ingest, outbox, []) == receipts
+    assert town.answer(outbox, []) == receipts
     assert [path.name for path in tmp_path.iterdir()] == ["outbox"]
-    assert files(outbox) == sorted(f"_unresolved/{receipt_no}-protocol.xlsx" for receipt_no in receipts)
+    assert files(outbox) == sorted(f"_unresolved/{no}-protocol.{ending}" for no in receipts for ending in ENDINGS)
     assert said(outbox / "_unresolved" / f"{receipts[0]}-protocol.xlsx")["Где лежал"] == "../../dep-it/=1+1"
 
 
 def test_an_answer_moves_when_its_sender_becomes_known(warehouse, town: Town, tmp_path: Path):
     receipt_no = town.receipt("quarantined", agency="dep-new", reason="unknown_agency")
-    answers.write(warehouse.ingest, tmp_path, [])
+    town.answer(tmp_path, [])
     town.one("insert into reference.agency values ('dep-new')")
-    assert answers.write(warehouse.ingest, tmp_path, [receipt_no]) == [receipt_no]
-    assert files(tmp_path) == [f"ecb-2026/dep-new/{receipt_no}-protocol.xlsx"]
+    assert town.answer(tmp_path, [receipt_no]) == [receipt_no]
+    assert files(tmp_path) == [f"ecb-2026/dep-new/{receipt_no}-protocol.{ending}" for ending in ENDINGS]
 
 
 def test_only_the_standing_judgement_speaks(warehouse, town: Town, tmp_path: Path):
     receipt_no = town.receipt("partly_accepted", accepted=1, rejected=1)
     town.judgement(receipt_no, "loadable", 1, 1)
     town.finding(receipt_no, "Старая причина.")
-    answers.write(warehouse.ingest, tmp_path, [])
+    town.answer(tmp_path, [])
     town.judgement(receipt_no, "loadable", 2, 3, rules="newer")
     town.finding(receipt_no, "Новая причина.", rules="newer")
-    assert answers.write(warehouse.ingest, tmp_path, [receipt_no]) == [receipt_no]
+    assert town.answer(tmp_path, [receipt_no]) == [receipt_no]
     protocol = said(tmp_path / f"ecb-2026/dep-it/{receipt_no}-protocol.xlsx")
     assert "Новая причина." in protocol.values()
     assert "Старая причина." not in protocol.values()
@@ -294,15 +330,21 @@ def test_what_was_read_is_told(warehouse, town: Town, tmp_path: Path):
     left_out = [
         ["a.xlsx", "Лист1", 9, "total"],
         ["a.xlsx", "Лист1", 12, "total"],
+        ["a.xlsx", "Лист1", 15, "not_recognised"],
         ["скан.pdf", "", 0, "unknown_format"],
     ]
     town.reading(receipt_no, left_out)
-    answers.write(warehouse.ingest, tmp_path, [])
+    town.answer(tmp_path, [])
     protocol = said(tmp_path / f"ecb-2026/dep-it/{receipt_no}-protocol.xlsx")
-    assert protocol["Формат файла"] == "архив ZIP с таблицами, кодировка Windows-1251"
+    assert protocol["Формат файла"] == (
+        "архив ZIP с таблицами, кодировка Windows-1251 (выбрана по русским словам в тексте)"
+    )
     assert protocol["Прочитанные листы"] == "a.xlsx: Лист1"
     assert protocol["Прочитано строк"] == "1: принято 1, не принято 0, повторов 0"
-    assert protocol["Не считаются строками"] == "строки итогов: 2; файлы архива, в которых нет таблиц: 1 (скан.pdf)"
+    assert protocol["Не считаются строками"] == (
+        "нераспознанные строки: 1 (a.xlsx: Лист1!A15); строки итогов: 2; "
+        "файлы архива, в которых нет таблиц: 1 (скан.pdf)"
+    )
 
 
 def test_a_repeat_names_the_first_line_that_no_rule_refused(warehouse, town: Town, tmp_path: Path):
@@ -313,7 +355,7 @@ def test_a_repeat_names_the_first_line_that_no_rule_refused(warehouse, town: Tow
     town.refusal(receipt_no, "D01", "W", 4)
     town.refusal(receipt_no, "D01", "E", 5)
     town.refusal(receipt_no, "D01", "E", 6)
-    answers.write(warehouse.ingest, tmp_path, [])
+    town.answer(tmp_path, [])
     content = (tmp_path / f"ecb-2026/dep-it/{receipt_no}-protocol.xlsx").read_bytes()
     sheet = load_workbook(BytesIO(content))["Замечания"]
     assert [(row[2], row[6]) for row in sheet.iter_rows(min_row=2, values_only=True)] == [
@@ -325,9 +367,9 @@ def test_a_repeat_names_the_first_line_that_no_rule_refused(warehouse, town: Tow
 
 
 def test_answers_and_rules_agree_on_what_a_repeat_is():
-    (view,) = (
+    *_, view = (
         text
-        for path in (SQL_FOLDER / "migrations/versions").glob("*.sql")
+        for path in sorted((SQL_FOLDER / "migrations/versions").glob("*.sql"))
         if "create view staging.repeat_to_check" in (text := path.read_text(encoding="utf-8"))
     )
     view = view[view.index("create view staging.repeat_to_check") :]
@@ -343,7 +385,7 @@ def test_answers_and_rules_agree_on_what_a_repeat_is():
 def test_a_correction_names_what_leaves_and_only_looks_back(warehouse, town: Town, tmp_path: Path):
     town.revision({"A": 1, "B": 2, "C": 3, "blank": None}, day=1)
     correction = town.revision({"A": 1, "blank": None}, rejected=2, day=5)
-    answers.write(warehouse.ingest, tmp_path, [])
+    town.answer(tmp_path, [])
     path = tmp_path / f"ecb-2026/dep-it/{correction}-protocol.xlsx"
     protocol = said(path)
     assert protocol["Больше не в заказе: 2"] == "Микросхема, B\nМикросхема, C"
@@ -354,7 +396,7 @@ def test_a_correction_names_what_leaves_and_only_looks_back(warehouse, town: Tow
         "update landing.receipt set lines_superseded = lines_accepted, lines_accepted = 0 where receipt_no = %s",
         correction,
     )
-    assert answers.write(warehouse.ingest, tmp_path, [correction]) == [later]
+    assert town.answer(tmp_path, [correction]) == [later]
     assert said(path) == protocol
     assert f"№ {correction}" in said(tmp_path / f"ecb-2026/dep-it/{later}-protocol.xlsx")["Внимание"]
 
@@ -367,7 +409,7 @@ def test_the_revision_before_is_that_of_the_receipts_order(warehouse, town: Town
     submission = town.one("select submission_id from core.submission where receipt_no = %s", before)
     town.one("update landing.receipt set verdict = 'duplicate', repeats_submission_id = %s where receipt_no = %s",
              submission, repeat)  # fmt: skip
-    answers.write(warehouse.ingest, tmp_path, [])
+    town.answer(tmp_path, [])
     protocol = said(tmp_path / f"ecb-2026/dep-it/{last}-protocol.xlsx")
     assert f"№ {before} " in protocol["Прежний ответ"]
     assert protocol["Больше не в заказе: 1"] == "Микросхема, B"
@@ -378,16 +420,16 @@ def test_what_an_earlier_reading_loaded_is_no_revision(warehouse, town: Town, tm
     town.one("update core.submission set reading_sha256 = 'older' where receipt_no = %s", before)
     town.submission(before, {"A": 1, "C": 1})
     last = town.revision({"A": 1})
-    answers.write(warehouse.ingest, tmp_path, [])
+    town.answer(tmp_path, [])
     assert said(tmp_path / f"ecb-2026/dep-it/{last}-protocol.xlsx")["Больше не в заказе: 1"] == "Микросхема, C"
 
 
 def test_two_writers_at_once_leave_one_answer_each(warehouse, town: Town, tmp_path: Path):
     receipts = [town.revision({"A": number}) for number in range(1, 9)]
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda _: answers.write(warehouse.ingest, tmp_path, receipts), range(2))
+        first, second = pool.map(lambda _: town.answer(tmp_path, receipts), range(2))
     assert sorted(first + second) == receipts
-    assert len(files(tmp_path)) == len(receipts)
+    assert len(files(tmp_path)) == len(ENDINGS) * len(receipts)
 
 
 def test_an_outbox_that_cannot_be_written_records_nothing(warehouse, town: Town, tmp_path: Path):
@@ -395,7 +437,7 @@ def test_an_outbox_that_cannot_be_written_records_nothing(warehouse, town: Town,
     outbox = tmp_path / "outbox"
     outbox.write_text("a file where a folder should be")
     with pytest.raises(OSError):
-        answers.write(warehouse.ingest, outbox, [])
+        town.answer(outbox, [])
     assert town.one(
         "select answered_at is null and answer_path is null from landing.receipt where receipt_no = %s", receipt_no
     )

@@ -11,8 +11,8 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from include.city_order import protocol
-from include.city_order.protocol import Correction, Finding, LeftOut, ProtocolFacts
+from include.city_order import protocol, protocol_facts, protocol_words
+from include.city_order.protocol_facts import Correction, Finding, LeftOut, ProtocolFacts, Table
 from include.city_order.vocabulary import Verdict
 
 PARTLY = ProtocolFacts(
@@ -25,7 +25,7 @@ PARTLY = ProtocolFacts(
     agency_name="Департамент информационных технологий",
     closes_date=date(2026, 11, 20),
     format="xlsx",
-    sheets=("Лист1", "Лист2"),
+    tables=(Table("", "Лист1", False, 4, 5), Table("", "Лист2", True, 1, 1)),
     lines_accepted=178,
     lines_rejected=2,
     lines_duplicate=1,
@@ -47,7 +47,7 @@ def labelled(facts: ProtocolFacts) -> dict[str, str]:
 
 def grouped(facts: ProtocolFacts) -> list[tuple]:
     """The rows of the first sheet's table of causes."""
-    rows = list(opened(facts)[0].iter_rows(max_col=6, values_only=True))
+    rows = list(opened(facts)[0].iter_rows(max_col=7, values_only=True))
     start = next(number for number, row in enumerate(rows) if row[0] == "Вид замечания")
     return rows[start + 1 :]
 
@@ -66,7 +66,7 @@ def test_a_partly_accepted_file_is_told_what_was_read_and_what_to_do():
     assert said["Формат файла"] == "книга Excel (XLSX)"
     assert said["Прочитанные листы"] == "Лист1, Лист2"
     assert said["Прочитано строк"] == "181: принято 178, не принято 2, повторов 1"
-    assert said["Не считаются строками"] == "примечания и подписи: 2; строки итогов: 3"
+    assert said["Не считаются строками"] == "примечания и заголовки разделов: 2; строки итогов: 3"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_term_is_measured_from_the_arrival_in_moscow_time(arrived_at: dateti
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_every_verdict_has_its_words(verdict: Verdict):
     said = labelled(replace(PARTLY, verdict=verdict))
-    assert said["Решение"] == protocol.VERDICTS[verdict]
+    assert said["Решение"] == protocol_words.VERDICTS[verdict]
     assert said["Что это значит"].endswith(".")
     assert said["Что делать"].endswith(".")
 
@@ -100,12 +100,12 @@ def test_a_quarantined_file_is_told_that_the_department_acts():
     assert "До какого времени" not in said
 
 
-@pytest.mark.parametrize("code", list(protocol.REASONS))
+@pytest.mark.parametrize("code", list(protocol_words.REASONS))
 def test_every_reason_has_its_own_sentence(code: str):
     verdict = "quarantined" if code.startswith(("limit_", "unknown_s", "unknown_a", "misplaced")) else "rejected"
     said = labelled(replace(PARTLY, verdict=verdict, reason=code))
-    assert protocol.REASONS[code][0] in said["Что это значит"]
-    assert said["Что делать"] == protocol.REASONS[code][1]
+    assert protocol_words.REASONS[code][0] in said["Что это значит"]
+    assert said["Что делать"] == protocol_words.REASONS[code][1]
 
 
 def test_the_reader_s_reason_explains_a_refusal_that_names_only_a_rule():
@@ -117,8 +117,8 @@ def test_the_reader_s_reason_explains_a_refusal_that_names_only_a_rule():
 def test_the_remark_on_an_unreadable_file_names_its_own_reason(code: str):
     finding = Finding("F01", "E", "", "", "", None, "", code, "Файл повреждён, закрыт паролем или слишком велик.")
     facts = replace(PARTLY, verdict="rejected", reason="F01", reading_reason=code, findings=(finding,))
-    assert [row[1] for row in grouped(facts)] == [" ".join(protocol.REASONS[code])]
-    assert opened(facts)[1]["G2"].value == " ".join(protocol.REASONS[code])
+    assert [row[1] for row in grouped(facts)] == [" ".join(protocol_words.REASONS[code])]
+    assert opened(facts)[1]["G2"].value == " ".join(protocol_words.REASONS[code])
 
 
 ROSTER = Finding("F07", "E", "", "", "", None, "", "", "Ваша организация не входит в перечень.")
@@ -214,14 +214,14 @@ def test_findings_are_grouped_by_cause_errors_first():
     units = [replace(UNIT, cell=f"H{row}", line_position=row, value=f"коробка {row}") for row in range(5, 12)]
     rows = grouped(replace(PARTLY, findings=(*[warning] * 9, *reversed(units), whole)))
     assert rows == [
-        ("Ошибка", "Нет обязательной графы.", "весь файл", 1, "весь файл", None),
+        ("Ошибка", "Нет обязательной графы.", "весь файл", 1, "весь файл", None, None),
         (
             "Ошибка", UNIT.message, "Единица измерения", 7,
-            "Лист1!H5, H6, H7, H8, H9 и ещё 2", "коробка 5",
+            "Лист1!H5, H6, H7, H8, H9 и ещё 2", "коробка 5", None,
         ),
         (
             "Предупреждение", "Укажите обозначение.", "Обозначение", 9,
-            "Лист1!D5, D5, D5, D5, D5 и ещё 4", "(пусто)",
+            "Лист1!D5, D5, D5, D5, D5 и ещё 4", "(пусто)", None,
         ),
     ]  # fmt: skip
 
@@ -229,7 +229,7 @@ def test_findings_are_grouped_by_cause_errors_first():
 def test_a_finding_about_the_whole_file_shows_no_code_of_the_reader():
     whole = Finding("F01", "E", "", "", "", None, "", "solar_storm", "Файл не удалось прочитать.")
     facts = replace(PARTLY, findings=(whole,))
-    assert grouped(facts) == [("Ошибка", "Файл не удалось прочитать.", "весь файл", 1, "весь файл", None)]
+    assert grouped(facts) == [("Ошибка", "Файл не удалось прочитать.", "весь файл", 1, "весь файл", None, None)]
     assert opened(facts)[1]["E2"].value is None
 
 
@@ -251,7 +251,7 @@ def test_a_finding_above_the_lines_has_its_sheet_and_cell_apart(
     told = opened(facts)[1]
     assert tuple(told[f"{column}2"].value for column in "ABCE") == (member, sheet, split, "7700")
     where = cell.replace("Лист1!J4, Лист1!M4", "Лист1!J4, M4")
-    assert grouped(facts) == [("Ошибка", "Исправьте ИНН.", "ИНН", 1, where, "7700")]
+    assert grouped(facts) == [("Ошибка", "Исправьте ИНН.", "ИНН", 1, where, "7700", None)]
 
 
 def test_columns_that_stand_twice_have_no_example():
@@ -288,7 +288,7 @@ def test_a_repeat_names_the_line_that_it_repeats():
 
 def test_one_rule_with_two_sentences_is_two_causes():
     findings = (UNIT, replace(UNIT, message="Укажите количество в упаковке."), replace(UNIT, field="pack_size"))
-    assert len(protocol.causes(findings)) == 3
+    assert len(protocol_facts.causes(findings)) == 3
 
 
 def test_every_finding_has_a_row_on_the_second_sheet():
@@ -299,10 +299,10 @@ def test_every_finding_has_a_row_on_the_second_sheet():
     rows = list(sheet.iter_rows(values_only=True))
     assert rows[0] == (
         "Файл в архиве", "Лист", "Ячейка", "Графа", "Что введено", "Вид замечания",
-        "Что не так и как исправить", "Правило",
+        "Что не так и как исправить", "Что ожидается", "Правило",
     )  # fmt: skip
     assert rows[1:] == [
-        (None, "Лист1", "H5", "Единица измерения", "коробка", "Ошибка", UNIT.message, "L07"),
+        (None, "Лист1", "H5", "Единица измерения", "коробка", "Ошибка", UNIT.message, None, "L07"),
         (
             "a.xlsx",
             "Лист1",
@@ -311,6 +311,7 @@ def test_every_finding_has_a_row_on_the_second_sheet():
             "по мере необходимости",
             "Предупреждение",
             UNIT.message,
+            None,
             "L05",
         ),
     ]
@@ -335,7 +336,12 @@ HOSTILE = [
 def test_what_was_typed_stays_text(value: str):
     finding = replace(UNIT, member=value, sheet=value, value=value, message=value)
     facts = replace(
-        PARTLY, original_path=value, agency_name=value, survey_title=value, sheets=(value,), findings=(finding,)
+        PARTLY,
+        original_path=value,
+        agency_name=value,
+        survey_title=value,
+        tables=(Table(value, value, False, 1, 1),),
+        findings=(finding,),
     )
     content = protocol.render(facts)
     held = 0
@@ -370,7 +376,7 @@ def test_long_text_is_cut_to_what_a_cell_holds(letter: str):
 
 
 def test_text_of_just_the_length_of_a_cell_is_whole():
-    assert protocol.clean_text("ж" * 32_767) == "ж" * 32_767
+    assert protocol_words.clean_text("ж" * 32_767) == "ж" * 32_767
 
 
 def test_the_same_facts_give_the_same_bytes_whatever_their_order():

@@ -94,6 +94,6 @@ def test_a_night_runs_green_whatever_the_agencies_sent(warehouse: Any, tmp_path:
     finally:
         connection.close()
     assert {path: verdict for path, verdict, _ in receipts} == DROPS
-    answers = sorted(str(file.relative_to(tmp_path / "outbox")) for file in (tmp_path / "outbox").rglob("*.xlsx"))
+    answers = sorted(str(file.relative_to(tmp_path / "outbox")) for file in (tmp_path / "outbox").rglob("*-protocol.xlsx"))
     assert answers == sorted(answer for _, _, answer in receipts)
     assert len(answers) == len(DROPS)

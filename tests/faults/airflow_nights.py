@@ -415,9 +415,9 @@ class Platform:
                     broken.append(f"receipt {receipt_no}: {delivered} lines delivered, {accounted} accounted for")
                 if path is None or not (self.home.folder("outbox") / path).is_file():
                     broken.append(f"receipt {receipt_no} has no protocol in the outbox")
-            written = [path for path in self.home.folder("outbox").rglob("*") if path.is_file()]
-            if len(written) != len(receipts):
-                broken.append(f"{len(written)} files in the outbox for {len(receipts)} receipts")
+            written = [path for path in self.home.folder("outbox").rglob("*-protocol.*") if path.is_file()]
+            if len(written) != 3 * len(receipts):
+                broken.append(f"{len(written)} files of protocols in the outbox for {len(receipts)} receipts")
             cursor.execute("select survey_code, release_id from city_order.release where status = 'published'")
             published = cursor.fetchall()
             twice = [code for code, count in Counter(code for code, _ in published).items() if count > 1]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from include.city_order import answers, archive, drop_dates, inbox, intake, orders, warehouse
+from include.city_order.site import Site
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,8 @@ def _answer_recorded_before_written() -> None:
     plain_put, plain_answer = answers._put, answers._answer
     to_put: list[tuple[Path, bytes]] = []
 
-    def answer(dsn: str, outbox: Path, receipts: list[int]) -> list[int]:
-        answered = plain_answer(dsn, outbox, receipts)
+    def answer(site: Site, receipts: list[int]) -> list[int]:
+        answered = plain_answer(site, receipts)
         for path, content in to_put:
             plain_put(path, content)
         return answered

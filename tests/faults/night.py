@@ -60,7 +60,7 @@ def _load(world: World, run: Run, _: str) -> Any:
 
 
 def _answer(world: World, run: Run, _: str) -> Any:
-    return answers.write(world.site.warehouse, world.site.outbox, run.results["load"])
+    return answers.write(world.site, run.results["load"])
 
 
 def _announce(world: World, run: Run, _: str) -> Any:

@@ -294,12 +294,20 @@ class World:
     def _answer_complaints(self, receipts: list[dict[str, Any]]) -> list[str]:
         found = []
         for row in receipts:
-            file = self.site.outbox / (row["answer_path"] or "no answer")
-            if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != row["answer_sha256"]:
-                found.append(f"receipt {row['receipt_no']} has not the answer that is recorded")
-        answers = {row["answer_path"] for row in receipts}
+            for ending, digest in (
+                ("xlsx", "answer_sha256"),
+                ("csv", "answer_csv_sha256"),
+                ("json", "answer_json_sha256"),
+            ):
+                file = self.site.outbox / f"{(row['answer_path'] or 'no answer').removesuffix('xlsx')}{ending}"
+                if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != row[digest]:
+                    found.append(f"receipt {row['receipt_no']} has not the answer that is recorded: {ending}")
+        stems = {(row["answer_path"] or "").removesuffix("xlsx") for row in receipts}
+        answers = {stem + ending for stem in stems for ending in ("xlsx", "csv", "json")}
         lying = {
-            str(file.relative_to(self.site.outbox)) for file in self.site.outbox.rglob("*.xlsx") if file.name[0] != "."
+            str(file.relative_to(self.site.outbox))
+            for file in self.site.outbox.rglob("*-protocol.*")
+            if file.name[0] != "."
         }
         return found + [f"the outbox holds {path}, which answers nothing" for path in sorted(lying - answers)]
 

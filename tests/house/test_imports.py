@@ -18,13 +18,14 @@ LAYERS = (
     {"vocabulary"},
     # Pure: values in, values out; no database, no files but those of the house, no Airflow.
     {
-        "cleaning", "drop_dates", "formats", "identifiers", "identity", "personal_data", "protocol", "readings", "site",
-        "suites", "surveys", "tables", "values", "verdicts",
+        "cleaning", "drop_dates", "formats", "identifiers", "identity", "personal_data", "protocol", "protocol_copy",
+        "protocol_data", "protocol_facts", "protocol_words", "readings", "site", "suites", "surveys", "tables", "values",
+        "verdicts",
     },
     # They touch the world: folders, processes, the warehouse.
     {"archive", "box", "checks", "documentation", "inbox", "references", "sandbox", "summary", "warehouse"},
     # Flows: what tasks call.
-    {"answers", "intake", "orders", "preview"},
+    {"answers", "forms", "intake", "orders", "preview"},
     # What only DAG files and plugins may import.
     {"orchestration"},
 )  # fmt: skip

@@ -62,7 +62,7 @@ def after_a_night(site: Site) -> Site:
     leave(site, "ecb-2026/gorsvet/первый.csv", FIRST)
     collect(site)
     with warehouse.transaction(site.warehouse) as cursor:
-        answers.write(site.warehouse, site.outbox, [], others=True)
+        answers.write(site, [], others=True)
         # A receipt of a run that was cut short: it waits for the night, and no preview may take it.
         cursor.execute(
             "insert into landing.receipt (drop_key, survey_code, agency_code, drop_date, original_path, sha256,"

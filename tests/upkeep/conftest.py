@@ -52,7 +52,7 @@ def databases(admin_dsn: str, template: tuple[str, dict[str, str]]) -> Iterator[
 
 def one_night(warehouse: Warehouse, site: Site) -> None:
     """What the nightly run does: collect, answer, and publish whatever is to be built."""
-    answers.write(site.warehouse, site.outbox, collect(site))
+    answers.write(site, collect(site))
     for survey in orders.surveys_to_build(warehouse.builder):
         release = orders.build(warehouse.builder, survey)
         assert release

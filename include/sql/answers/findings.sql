@@ -59,6 +59,8 @@ select
     finding.field,
     finding.value,
     finding.message,
+    finding.expected,
+    finding.waiver,
     coalesce(first_line.member, '') as first_member,
     coalesce(first_line.sheet, '') as first_sheet,
     coalesce(item.column_letter || first_line.row_number, '') as first_cell
