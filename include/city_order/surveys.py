@@ -20,8 +20,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from include.city_order.headings import heading_key
 from include.city_order.readings import DEMAND, Form
-from include.city_order.tables import heading_key
 from include.city_order.vocabulary import DEMAND_YEARS, READER_VERSION, Certainty, Programme, fields_of
 
 #: Where a key or value stands in a survey: the keys, and places in lists from 0, that lead to it.

@@ -7,71 +7,89 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice, pairwise
-from typing import NamedTuple
 
 from include.city_order.formats import Sheet
+from include.city_order.headings import (
+    HEADING_ROWS,
+    LEAST_COLUMNS,
+    SEARCHED_ROWS,
+    Heading,
+    Headings,
+    find_heading,
+    folded,
+    heading_key,
+    heading_unit,
+)
 from include.city_order.readings import (
     DEMAND,
+    NOTICES_KEPT,
     Form,
     LeftOut,
+    Notice,
     RawLine,
     Reading,
     TableFound,
     cell_address,
     column_letter,
 )
+from include.city_order.vocabulary import FIELDS, Kind
 
-#: Headings begin within so many rows from the top, and span at most so many.
-SEARCHED_ROWS = 60
-HEADING_ROWS = 3
-#: So many columns must be recognised before a row counts as a heading: fewer happen by chance.
-LEAST_COLUMNS = 3
+#: Sums of what stands in a row: a cell merged over several rows counts once, in the first.
+_ADDED_UP = frozenset({"amount_rub", "energy_kwh", *(field.name for field in FIELDS if field.kind is Kind.QUANTITY)})
+#: What a form's row may hold before anything was written into it: its number, and what a list offers.
+_PREPRINTED = frozenset({"line_no", "unit", "component_class", "chemistry", "battery_use", "need_kind", "country"})
+#: So many filled cells, a number among them, make a row without headings over it look like a line.
+_CELLS_OF_A_LINE = 4
 
-_YEAR = re.compile(r"(?<!\d)20\d\d(?!\d)")
-_YEAR_WORDS = re.compile(r"\b(потребн\w*|год\w*|г|гг)\b")
-#: Columns that name a year and are no demand.
-_OTHER_SUBJECT = re.compile(r"остат|склад|цен[аеуы]|стоим|сумм|контракт|договор|закуплен|поставлен|факт|руб|ндс")
-_HEADING_UNIT = re.compile(r"(?:(?:тыс|млн|сто|100)\.?\s*)?\b(?:шт(?:ук)?|компл|упак|уп|ед)\b\.?", re.IGNORECASE)
-_TOTAL = re.compile(r"(итого|всего)\b|в\s*т\.?\s*ч\b|в\s+том\s+числе\b")
+_TOTAL = re.compile(r"(итого?|подытог|всего)\b|общий итог|общее количество|сумма\W*$|в\s*т\.?\s*ч\b|в\s+том\s+числе\b")
+_PART_OF_TOTAL = re.compile(r"в\s*т\.?\s*ч\b|в\s+том\s+числе\b")
 _SIGNATURE = re.compile(
-    r"(исполнитель|руководител|директор|начальник|ответственн|главный|гл\.|бухгалтер|заместител|подпись|согласован"
-    r"|утвержд|дата|тел\.|телефон|м\.\s?п\.)"
+    r"(исполнитель|исп\.|руководител|директор|начальник|ответственн|главный|гл\.|бухгалтер|заместител|подпись|согласован"
+    r"|утвержд|составил|проверил|контактн|дата\b|тел\.|телефон|м\.\s?п\.)"
 )
+_NOTE = re.compile(r"[*¹²³]|примеч|прим\.|справочно|внимание|раздел|подраздел|группа\b|глава|часть\s+\d|продолжение")
+_GROUP = re.compile(r"(?:[\divx]{1,5}[.)]?\s*)?(?:раздел|подраздел|группа\b|глава|часть\s+\d)")
 #: Both words in one sentence.
 _SENTENCE = r"(?:[^.!?;]|\bгг?\.){0,120}?"
 _NIL = re.compile(rf"потребност{_SENTENCE}\bотсутству|\bотсутству{_SENTENCE}\bпотребност")
 _NIL_EXPLAINED = re.compile(r"\bесли\b|\bпри отсутствии\b|\bукажите\b|\bнапишите\b|\bв случае\b")
 _COLUMN_NUMBER = re.compile(r"\(?(\d{1,2})\)?\.?(?:\s*=.*)?|[а-яa-z]")
+#: A number, however written, and no date.
+_NUMBER = re.compile(r"\s*(?![0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2})[+-]?[0-9][0-9\s.,'’]*")
+_YEAR = re.compile(r"\s*20[0-9]{2}\s*")
 _SENDER_LABEL = re.compile(r"\b(?:(ИНН)(?:\s*[/\\|,и]\s*(КПП))?|(КПП))\b", re.IGNORECASE)
+_SURVEY_LABEL = re.compile(r"\b(?:код\s+)?обследовани[ея]\b", re.IGNORECASE)
+_WORD = re.compile(r"[\w-]+")
+_HYPHENS = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2212), "-")
+#: The letters of a title that may be looked for within a text.
+_LEAST_TITLE = 10
 _BETWEEN_VALUES = re.compile(r"[\s/\\|,;()]+")
-
-
-class Heading(NamedTuple):
-    """A heading block: its rows counted from 0, and the columns of each field, the best matching only."""
-
-    first: int
-    last: int
-    columns: dict[str, list[int]]
-    texts: dict[int, list[tuple[int, str]]]
+#: Latin letters that look Cyrillic in a label, one for one.
+_CYRILLIC = str.maketrans("HKHkh", "НКНкн")
 
 
 def read_tables(sheets: Iterable[Sheet], form: Form) -> Reading:
     """All tables of all sheets as one reading with outcome `read`, format and encoding left blank."""
-    parts = [_read_sheet(sheet, form) for sheet in sheets]
-    tables = [part for part in parts if part.table]
-    with_demand = [part for part in tables if part.has_demand]
-    kept = [part for part in parts if part.has_demand] or parts
-    left_out = [row for part in kept for row in part.left_out]
-    if with_demand:
-        # Lists for the form's drop-downs, catalogues and the like have such headings too, but no year.
-        left_out += [
-            LeftOut(part.table.member, part.table.sheet, part.table.last_row, "no_demand")
-            for part in tables
-            if part.table and not part.has_demand
-        ]
-        tables = with_demand
+    headings = Headings(form)
+    parts: list[_SheetPart] = []
+    for sheet in sheets:
+        table = next((part.table for part in reversed(parts) if part.has_demand), None)
+        parts.append(_read_sheet(sheet, headings, table))
+    with_demand = [part for part in parts if part.has_demand]
+    tables = with_demand or [part for part in parts if part.table]
+    left_out = [row for part in with_demand or parts for row in part.left_out]
+    # Lists for the form's drop-downs, catalogues and the like have such headings too, but no year.
+    left_out += [
+        LeftOut(part.table.member, part.table.sheet, part.table.last_row, "no_demand")
+        for part in parts
+        if with_demand and part.table and not part.has_demand
+    ]
+    # Beside a table, rows like its own on a sheet without headings are its continuation, most likely.
+    continued = [row for part in parts if with_demand and not part.table for row in part.like_lines]
+    left_out += continued
     lines = [line for part in tables for line in part.lines]
     nil_return = not lines and any(part.nil_said for part in parts)
     if tables:
@@ -82,11 +100,14 @@ def read_tables(sheets: Iterable[Sheet], form: Form) -> Reading:
     for part in tables:
         for name, cells in part.ambiguous.items():
             ambiguous.setdefault(name, []).extend(cells)
-    sender: dict[str, tuple[str, str]] = {}
-    for part in parts:
-        sender = part.sender | sender
-    inn, inn_cell = sender.get("ИНН", ("", ""))
-    kpp, kpp_cell = sender.get("КПП", ("", ""))
+    named: dict[str, tuple[str, str]] = {}
+    # What stands over the table decides, though it be blank: a sheet of instructions has the same words.
+    for part in sorted(parts, key=lambda part: part.table is None):
+        named = part.named | named
+    inn, inn_cell = named.get("ИНН", ("", ""))
+    kpp, kpp_cell = named.get("КПП", ("", ""))
+    surveys = {code: cell for part in reversed(parts) for code, cell in part.surveys.items()}
+    survey = next((code for code in form.surveys if code in surveys), "")
     return Reading(
         outcome="read",
         tables=[part.table for part in tables if part.table],
@@ -98,27 +119,26 @@ def read_tables(sheets: Iterable[Sheet], form: Form) -> Reading:
         sender_inn_cell=inn_cell,
         sender_kpp=kpp,
         sender_kpp_cell=kpp_cell,
+        sender_survey=survey,
+        sender_survey_cell=surveys.get(survey, ""),
         nil_return=nil_return,
         left_out=left_out,
         cells_read=sum(part.cells_read for part in parts),
+        rows_seen=sum(part.rows_seen for part in tables) + len(continued),
+        rows_recognised=sum(part.rows_recognised for part in tables),
+        notices=_kept(chain.from_iterable(part.notices for part in parts if part.has_demand or not part.table)),
     )
 
 
-def heading_key(text: str) -> str:
-    """What is compared of a heading: letters and digits, without case, ё, spaces and punctuation."""
-    return "".join(sign for sign in _plain(text) if sign.isalnum())
-
-
-def heading_year(text: str, whole: str | None = None) -> int | None:
-    """The year whose demand a column holds, or None. `whole` is `text` with the headings over it."""
-    plain, around = _plain(text), _plain(text if whole is None else whole)
-    named = _YEAR.findall(plain) or _YEAR.findall(around)
-    if len(set(named)) != 1 or _OTHER_SUBJECT.search(around):
-        return None
-    rest = _YEAR.sub(" ", around)
-    if _YEAR_WORDS.search(rest) or not any(sign.isalnum() for sign in rest):
-        return int(named[0])
-    return None
+def _kept(notices: Iterable[Notice]) -> list[Notice]:
+    """The notices, so many of a kind."""
+    told: Counter[str] = Counter()
+    kept = []
+    for notice in notices:
+        told[notice.what] += 1
+        if told[notice.what] <= NOTICES_KEPT:
+            kept.append(notice)
+    return kept
 
 
 def _plain(text: str) -> str:
@@ -126,7 +146,9 @@ def _plain(text: str) -> str:
 
 
 class _SheetPart:
-    """What one sheet gave, while it is read."""
+    """What one sheet gave, while it is read. `like_lines` are rows of a sheet without headings that look like lines;
+    `named` is the sender's INN and KPP, `surveys` the codes that the form names, both with their cells.
+    """
 
     def __init__(self) -> None:
         self.table: TableFound | None = None
@@ -136,37 +158,65 @@ class _SheetPart:
         self.lines: list[RawLine] = []
         self.totals: list[RawLine] = []
         self.left_out: list[LeftOut] = []
-        self.sender: dict[str, tuple[str, str]] = {}
+        self.like_lines: list[LeftOut] = []
+        self.named: dict[str, tuple[str, str]] = {}
+        self.surveys: dict[str, str] = {}
         self.nil_said = False
         self.cells_read = 0
+        self.rows_seen = 0
+        self.rows_recognised = 0
+        self.notices: list[Notice] = []
 
 
-def _read_sheet(sheet: Sheet, form: Form) -> _SheetPart:
+def _read_sheet(sheet: Sheet, headings: Headings, table_before: TableFound | None) -> _SheetPart:
     part = _SheetPart()
     rows = iter(sheet.rows)
     head = list(islice(rows, SEARCHED_ROWS + HEADING_ROWS - 1))
-    heading = find_heading(head, form)
+    heading = find_heading(head, headings, sheet.merged)
     above = head[: heading.first] if heading else head
-    part.sender = _sender(above, sheet)
+    part.named = _sender(above, sheet)
+    part.surveys = _surveys(above, sheet, headings.form, labelled=not heading)
     for row in above:
         _count(row, part)
     if not heading:
-        for row in rows:
-            _count(row, part)
+        for row_number, row in enumerate(chain(head, rows), 1):
+            if row_number > len(head):
+                _count(row, part)
+            if _is_like_a_line(row) and (not sheet.hidden or (table_before and _fits(row, table_before))):
+                part.like_lines.append(LeftOut(sheet.member, sheet.name, row_number, "not_recognised"))
+        if sheet.hidden and part.like_lines:
+            part.notices.append(Notice(sheet.member, sheet.name, "", "hidden_sheet"))
         return part
     block = head[heading.first : heading.last + 1]
     part.cells_read += sum(bool(text.strip()) for row in block for text in row)
-    _describe(heading, sheet, form, part)
-    columns = {name: found[0] for name, found in heading.columns.items()}
+    _describe(heading, sheet, headings.form, part)
     body = enumerate(chain(head[heading.last + 1 :], rows), heading.last + 2)
-    _read_body(body, columns, sheet, form, part)
+    _Body(heading, sheet, headings, part).read(body)
+    _notice(heading, sheet, part)
     return part
 
 
 def _count(row: list[str], part: _SheetPart) -> None:
-    filled = [text for text in row if text.strip()]
+    filled = [text for text in row if text and not text.isspace()]
     part.cells_read += len(filled)
     part.nil_said = part.nil_said or any(map(_says_nil, filled))
+
+
+def _is_like_a_line(row: list[str]) -> bool:
+    filled = [text for text in row if text and not text.isspace()]
+    return (
+        len(filled) >= _CELLS_OF_A_LINE
+        and any(map(_NUMBER.fullmatch, filled))
+        and not any(text.rstrip().endswith(":") or _SENDER_LABEL.search(text) for text in filled)
+    )
+
+
+def _fits(row: list[str], table: TableFound) -> bool:
+    """Whether a row has an item and a number where a table has its items and years. A hidden sheet is mostly a list."""
+    cells = {column_letter(column): text for column, text in enumerate(row) if text and not text.isspace()}
+    item = cells.get(table.columns.get("item_name", ""), "")
+    years = [cells.get(letter, "") for name, letter in table.columns.items() if name.startswith(f"{DEMAND}_")]
+    return bool(item) and not _NUMBER.fullmatch(item) and any(map(_NUMBER.fullmatch, years))
 
 
 def _says_nil(text: str) -> bool:
@@ -177,128 +227,31 @@ def _says_nil(text: str) -> bool:
     return bool(_NIL.search(plain)) and not _NIL_EXPLAINED.search(plain)
 
 
-# Headings
-
-
-def find_heading(rows: list[list[str]], form: Form) -> Heading | None:
-    """The heading block that matches most fields; of equals the best matching, shortest and uppermost."""
-    accepted = {heading_key(text): name for name, texts in form.headings.items() for text in texts}
-    known = "\n".join(accepted)
-    hits = [sum(_may_be_heading(text, known) for text in row) for row in rows]
-    best: Heading | None = None
-    best_score = (LEAST_COLUMNS - 1, 0, 0, 0)
-    for first in range(min(len(rows), SEARCHED_ROWS)):
-        for last in range(first, min(first + HEADING_ROWS, len(rows))):
-            if not hits[last] or sum(hits[first : last + 1]) < LEAST_COLUMNS:
-                continue
-            if first < last and sum(bool(text.strip()) for text in rows[first]) < 2:
-                # A text alone in its row is a title, whatever years it names.
-                continue
-            texts, strengths = _matched(rows, first, last, accepted)
-            strongest = dict(sorted(strengths.values(), key=lambda match: match[1]))
-            score = (
-                len(strongest),
-                sum(strongest.values()),
-                first - last,
-                -first,
-            )
-            if score > best_score:
-                best, best_score = Heading(first, last, _best_columns(strengths), texts), score
-    return _with_row_below(best, rows, accepted) if best else None
-
-
-def _with_row_below(heading: Heading, rows: list[list[str]], accepted: dict[str, str]) -> Heading:
-    """The heading with the row below it, if that says more about the years («количество», «сумма») and no item."""
-    years = [column for name, found in heading.columns.items() if name.startswith(f"{DEMAND}_") for column in found]
-    others = [column for found in heading.columns.values() for column in found if column not in years]
-    if heading.last + 1 == len(rows) or heading.last - heading.first + 1 == HEADING_ROWS:
-        return heading
-    below = dict(enumerate(rows[heading.last + 1]))
-    said = [below.get(column, "").strip() for column in years]
-    if not any(said) or any(text.strip() for text in (below.get(column, "") for column in others)):
-        return heading
-    if any(sign.isdigit() for text in said for sign in text) or not any(text.isalpha() for text in said):
-        return heading
-    texts, strengths = _matched(rows, heading.first, heading.last + 1, accepted)
-    return Heading(heading.first, heading.last + 1, _best_columns(strengths), texts)
-
-
-def _matched(
-    rows: list[list[str]], first: int, last: int, accepted: dict[str, str]
-) -> tuple[dict[int, list[tuple[int, str]]], dict[int, tuple[str, int]]]:
-    """What stands over each column of a heading block, and the field that it means, as `_match` says."""
-    texts = _stacked(rows[first : last + 1], first)
-    matches = {column: _match([text for _, text in parts], accepted) for column, parts in texts.items()}
-    return texts, {column: match for column, match in matches.items() if match}
-
-
-def _may_be_heading(text: str, known: str) -> bool:
-    if not text or len(text) > 300 or text.isspace():
-        return False
-    key = heading_key(text)
-    is_part = len(key) > 1 and not key.isdigit() and key in known
-    return is_part or "потребн" in key or bool(_YEAR.search(text))
-
-
-def _stacked(block: list[list[str]], first: int) -> dict[int, list[tuple[int, str]]]:
-    """For each column the texts that stand over it, from above, each with its row.
-
-    An upper text with text under it stands over the following blank cells that have text under them too: so a
-    cell merged over several columns looks. A cell merged over rows is blank below and needs nothing.
-    """
-    width = max(map(len, block))
-    padded = [[*(text.strip() for text in row), *[""] * (width - len(row))] for row in block]
-    for upper, row in enumerate(padded[:-1]):
-        spread = ""
-        for column in range(width):
-            under = any(below[column] for below in padded[upper + 1 :])
-            if row[column]:
-                spread = row[column] if under else ""
-            elif spread and under:
-                row[column] = spread
-            else:
-                spread = ""
-    return {
-        column: parts
-        for column in range(width)
-        if (parts := [(first + depth, row[column]) for depth, row in enumerate(padded) if row[column]])
-    }
-
-
-def _match(parts: list[str], accepted: dict[str, str]) -> tuple[str, int] | None:
-    """(field, strength) of a column: 2 if all that stands over it fits, 1 if only the lowest text does."""
-    whole = " ".join(parts)
-    name = accepted.get(heading_key(whole))
-    if name:
-        return name, 2
-    name = accepted.get(heading_key(parts[-1]))
-    if name:
-        return name, 1
-    year = heading_year(parts[-1], whole)
-    return (f"{DEMAND}_{year}", 2) if year else None
-
-
-def _best_columns(strengths: dict[int, tuple[str, int]]) -> dict[str, list[int]]:
-    columns: dict[str, list[int]] = {}
-    for name in dict.fromkeys(name for name, _ in strengths.values()):
-        highest = max(strength for other, strength in strengths.values() if other == name)
-        columns[name] = [column for column, match in strengths.items() if match == (name, highest)]
-    return columns
-
-
 def _describe(heading: Heading, sheet: Sheet, form: Form, part: _SheetPart) -> None:
+    def cell_of(column: int) -> str:
+        return _address(sheet, heading.texts[column][-1][0], column)
+
     years = [name for name in heading.columns if name.startswith(f"{DEMAND}_")]
     part.has_demand = bool(years)
-    part.missing = tuple(
-        name for name in form.required if name not in heading.columns and not (name == DEMAND and years)
-    )
     part.ambiguous = {
-        name: [_address(sheet, heading.texts[column][-1][0], column) for column in columns]
-        for name, columns in heading.columns.items()
-        if len(columns) > 1
+        name: [cell_of(column) for column in columns] for name, columns in heading.columns.items() if len(columns) > 1
     }
-    over_years = " | ".join(text for name in years for _, text in heading.texts[heading.columns[name][0]])
-    unit = _HEADING_UNIT.search(over_years)
+    units = {}
+    for name in (*years, "stock", "contracted"):
+        for column in heading.columns.get(name, ()):
+            if unit := heading_unit(text for _, text in heading.texts[column]):
+                units[column] = unit
+    of_years = [units.get(heading.columns[name][0]) for name in years]
+    # The first cell of each unit, if there are several: nobody can tell which one counts.
+    firsts = {unit.name: column for column, unit in reversed(units.items())}
+    if len(firsts) > 1:
+        part.ambiguous["unit"] = part.ambiguous.get("unit", []) + [
+            cell_of(column) for column in sorted(firsts.values())
+        ]
+    given = {*heading.columns, *([DEMAND] if years else [])}
+    if of_years and all(unit and unit.names_a_thing for unit in of_years):
+        given.add("unit")
+    part.missing = tuple(name for name in form.required if name not in given)
     part.table = TableFound(
         member=sheet.member,
         sheet=sheet.name,
@@ -306,59 +259,169 @@ def _describe(heading: Heading, sheet: Sheet, form: Form, part: _SheetPart) -> N
         first_row=heading.first + 1,
         last_row=heading.last + 1,
         columns={name: column_letter(found[0]) for name, found in heading.columns.items()},
-        unit_in_heading=unit[0].rstrip(".") if unit else "",
+        unit_in_heading=next((unit.typed.rstrip(".") for unit in of_years if unit), ""),
     )
+
+
+def _notice(heading: Heading, sheet: Sheet, part: _SheetPart) -> None:
+    """What is hidden of the table, and what of it was never computed."""
+
+    def say(what: str, cell: str = "") -> None:
+        part.notices.append(Notice(sheet.member, sheet.name, cell, what))
+
+    if not part.has_demand:
+        return
+    if sheet.hidden and part.lines:
+        say("hidden_sheet")
+    if sheet.hidden_rows:
+        for line in part.lines:
+            if line.row_number - 1 in sheet.hidden_rows:
+                say("hidden_row", f"A{line.row_number}")
+    columns = {found[0]: name for name, found in heading.columns.items()}
+    filled = {name for line in part.lines for name in line.values} if sheet.hidden_columns else set()
+    for column, name in sorted(columns.items()):
+        if column in sheet.hidden_columns and name in filled:
+            say("hidden_column", f"{column_letter(column)}{heading.texts[column][-1][0] + 1}")
+    no_lines = {row.row_number for row in part.left_out}
+    for row, column in sorted(sheet.uncached):
+        if row > heading.last and column in columns and row + 1 not in no_lines:
+            say("no_cached_value", f"{column_letter(column)}{row + 1}")
 
 
 # Rows
 
 
-def _read_body(
-    body: Iterator[tuple[int, list[str]]], columns: dict[str, int], sheet: Sheet, form: Form, part: _SheetPart
-) -> None:
-    pairs = list(columns.items())
-    headings = {heading_key(text) for text in form.headings.get("item_name", ())}
-    started = False
-    for row_number, row in body:
-        filled = [text for text in row if text and not text.isspace()]
-        if not filled:
-            continue
-        part.cells_read += len(filled)
-        width = len(row)
-        values = {name: row[i] for name, i in pairs if i < width and row[i] and not row[i].isspace()}
-        line = RawLine(sheet.member, sheet.name, row_number, values)
-        why = _why_no_line(values, filled, headings, numbering=not started)
-        started = True
-        if why == "total":
-            part.totals.append(line)
-        if why == "nil":
-            part.nil_said = True
-            why = "note"
-        if why:
-            part.left_out.append(LeftOut(sheet.member, sheet.name, row_number, why))
-        else:
-            part.lines.append(line)
+class _Body:
+    """The rows below a heading, told apart: lines, totals, notes, and what is none of these."""
 
+    def __init__(self, heading: Heading, sheet: Sheet, headings: Headings, part: _SheetPart) -> None:
+        self.heading, self.sheet, self.headings, self.part = heading, sheet, headings, part
+        self.columns = {name: found[0] for name, found in heading.columns.items()}
+        self.names = {column: name for name, column in self.columns.items()}
+        self.item_headings = {heading_key(text) for text in headings.form.headings.get("item_name", ())}
+        #: Cells merged over rows, by their first row: the last row, and the field.
+        self.tall: dict[int, list[tuple[int, str]]] = {}
+        #: Rows with a cell merged over three columns or more.
+        self.wide: set[int] = set()
+        for top, left, bottom, right in sheet.merged:
+            name = self.names.get(left)
+            if bottom > top > heading.last and name and not _is_added_up(name):
+                self.tall.setdefault(top, []).append((bottom, name))
+            if top == bottom and right - left >= 2:
+                self.wide.add(top)
 
-def _why_no_line(values: dict[str, str], filled: list[str], headings: set[str], *, numbering: bool) -> str:
-    """Why a row is no line, as in `LeftOut`, or `nil` if it says that there is no demand; "" for a line."""
-    if numbering and _numbers_columns(filled):
-        return "numbering"
-    item = values.get("item_name", "")
-    for text in (filled[0], item, values.get("line_no", "")):
-        if text and _TOTAL.match(_plain(text[:60])):
+    def read(self, body: Iterator[tuple[int, list[str]]]) -> None:
+        """Sort each row into the sheet's part."""
+        part, place = self.part, (self.sheet.member, self.sheet.name)
+        dates = self.sheet.dates
+        pairs = list(self.columns.items())
+        reaching: dict[str, tuple[int, str]] = {}
+        before = "heading"
+        for row_number, row in body:
+            filled = [text for text in row if text and not text.isspace()]
+            if not filled:
+                continue
+            part.cells_read += len(filled)
+            width, index = len(row), row_number - 1
+            values = {name: row[i] for name, i in pairs if i < width and row[i] and not row[i].isspace()}
+            kind = self._kind(values, filled, row_number, row, before)
+            before = kind if kind != "note" else before
+            if kind != "note" or len(filled) > 1:
+                part.rows_seen += 1
+                part.rows_recognised += kind != "not_recognised"
+            if kind == "nil":
+                part.nil_said = True
+                kind = "note"
+            if kind:
+                if kind == "total" and not _PART_OF_TOTAL.match(_total_label(values, filled)):
+                    part.totals.append(RawLine(*place, row_number, values))
+                part.left_out.append(LeftOut(*place, row_number, kind))
+                continue
+            marks = {name: "date" for name in values if (index, self.columns[name]) in dates} if dates else {}
+            if reaching or index in self.tall:
+                self._carry(index, values, marks, reaching)
+            part.lines.append(RawLine(*place, row_number, values, marks))
+
+    def _carry(
+        self, index: int, values: dict[str, str], marks: dict[str, str], reaching: dict[str, tuple[int, str]]
+    ) -> None:
+        """Give a line the texts of cells that are merged over its row; `reaching` is kept from row to row."""
+        for name, (last, text) in list(reaching.items()):
+            if index > last:
+                del reaching[name]
+            elif name not in values:
+                values[name], marks[name] = text, "merged"
+        for last, name in self.tall.get(index, ()):
+            if name in values:
+                reaching[name] = (last, values[name])
+
+    def _kind(self, values: dict[str, str], filled: list[str], row_number: int, row: list[str], before: str) -> str:
+        """Why a row is no line, as in `LeftOut`, or `nil` if it says that there is no demand; "" for a line."""
+        if before == "heading" and _numbers_columns(filled):
+            return "numbering"
+        if _total_label(values, filled):
             return "total"
-    asked = "".join(text for name, text in values.items() if name.startswith(f"{DEMAND}_"))
-    if not any(sign in "123456789" for sign in asked) and any(map(_says_nil, filled)):
-        return "nil"
-    if item and heading_key(item) in headings:
-        return "heading"
-    if asked:
-        return ""
-    if len(filled) == 1 or not (item or "part_number" in values):
-        return "note"
-    if not values.keys() & {"unit", "okpd2_code"} and _SIGNATURE.match(_plain(filled[0][:60])):
-        return "note"
+        asked = [text for name, text in values.items() if name.startswith(f"{DEMAND}_")]
+        item = values.get("item_name", "")
+        is_named = bool(item) or "part_number" in values
+        has_number = any(_NUMBER.fullmatch(text) and not _YEAR.fullmatch(text) for text in asked)
+        if not any(sign in "123456789" for text in asked for sign in text) and any(map(_says_nil, filled)):
+            return "nil"
+        if not has_number:
+            if self._is_heading(values, filled, row_number, row, before):
+                return "heading"
+            is_coded = is_named and values.keys() & {"unit", "okpd2_code"}
+            if not is_coded and _SIGNATURE.match(_plain(filled[0][:60])):
+                return "signature"
+        if asked and (has_number or len(filled) > 1 or any(map(str.isdigit, asked[0]))):
+            return ""
+        if len(filled) == 1:
+            return "note"
+        if is_named:
+            is_group = row_number - 1 in self.wide or _GROUP.match(_plain(item[:60]))
+            return "note" if is_group and len(filled) == 2 else ""
+        if _NOTE.match(_plain(filled[0][:60])) or (len(values) == len(filled) and _is_preprinted(values)):
+            return "note"
+        return "not_recognised"
+
+    def _is_heading(
+        self, values: dict[str, str], filled: list[str], row_number: int, row: list[str], before: str
+    ) -> bool:
+        """Whether a row repeats the headings. One that gives a column another meaning begins another table: told."""
+        item = values.get("item_name", "")
+        means = self.headings.means_exactly
+        if not (item and heading_key(item) in self.item_headings):
+            said = sum(means(text) is not None for text in filled)
+            if said < LEAST_COLUMNS and not (before == "heading" and said == len(filled) > 1):
+                return False
+        for column, text in enumerate(row):
+            name = means(text) if text else None
+            if name and heading_key(text) not in {heading_key(own) for _, own in self.heading.texts.get(column, ())}:
+                self._compare(name, column, row_number)
+        return True
+
+    def _compare(self, name: str, column: int, row_number: int) -> None:
+        """Tell of both cells if a field stands in another column than above, or a column holds another field."""
+        first = self.columns.get(name, column)
+        if first != column or self.names.get(column, name) != name:
+            above = self.heading.texts.get(first) or [(self.heading.last, "")]
+            cells = self.part.ambiguous.setdefault(name, [_address(self.sheet, above[-1][0], first)])
+            cells.append(_address(self.sheet, row_number - 1, column))
+
+
+def _is_added_up(name: str) -> bool:
+    return name.startswith(f"{DEMAND}_") or name in _ADDED_UP
+
+
+def _is_preprinted(values: dict[str, str]) -> bool:
+    return values.keys() <= _PREPRINTED and any(map(str.isdigit, values.get("line_no", "0")))
+
+
+def _total_label(values: dict[str, str], filled: list[str]) -> str:
+    """The text by which a row is one of totals, as it is compared; "" if there is none."""
+    for text in (filled[0], values.get("item_name", ""), values.get("line_no", "")):
+        if text and _TOTAL.match(plain := folded(text[:60])):
+            return plain
     return ""
 
 
@@ -376,26 +439,56 @@ def _numbers_columns(filled: list[str]) -> bool:
     )
 
 
-# The sender
+# Who sends, and in which survey
 
 
 def _sender(rows: list[list[str]], sheet: Sheet) -> dict[str, tuple[str, str]]:
     """{"ИНН": (value, its cell), "КПП": …} from the block above the table, as typed, if it is there.
 
-    A value follows its label in the same cell, or stands in the next non-blank cell of the row.
+    A value follows its label in the same cell, or stands in the next non-blank cell of the row. What has a label and
+    nowhere a value is blank.
     """
     found: dict[str, tuple[str, str]] = {}
+    labelled: set[str] = set()
     for row_index, row in enumerate(rows):
         for column, text in enumerate(row):
-            labels = list(_SENDER_LABEL.finditer(text))
+            labels = list(_SENDER_LABEL.finditer(text.translate(_CYRILLIC)))
             for label, after in zip(labels, [*labels[1:], None], strict=False):
                 names = [name.upper() for name in label.groups() if name]
+                labelled.update(names)
                 rest = text[label.end() : after.start() if after else None]
                 values = [(value, column) for value in _within(rest, names)]
                 if not values and after is None:
                     values = _following(row, column, names)
                 for name, (value, at) in zip(names, values, strict=False):
                     found.setdefault(name, (value, _address(sheet, row_index, at)))
+    return dict.fromkeys(labelled, ("", "")) | found
+
+
+def _surveys(rows: list[list[str]], sheet: Sheet, form: Form, *, labelled: bool) -> dict[str, str]:
+    """The surveys that the block above a table names by code or title, each with the first cell that does.
+
+    With `labelled`, as on a sheet without a table, only what is labelled, or the title alone in its cell.
+    """
+    codes = {folded(code): code for code in form.surveys}
+    titles = {key: code for code, title in form.surveys.items() if len(key := heading_key(title)) >= _LEAST_TITLE}
+    found: dict[str, str] = {}
+    for row_index, row in enumerate(rows):
+        after_label = False
+        for column, text in enumerate(row):
+            if not text or text.isspace():
+                continue
+            label = bool(_SURVEY_LABEL.search(text))
+            key = heading_key(text)
+            whole = {title for title in titles if title in key}
+            # Of a title and a longer one that holds it, the longer one is meant.
+            named = [titles[title] for title in whole if not any(title in other for other in whole - {title})]
+            named += [codes[word] for word in _WORD.findall(folded(text).translate(_HYPHENS)) if word in codes]
+            if labelled and not (label or after_label or key in titles):
+                named = []
+            for code in named:
+                found.setdefault(code, _address(sheet, row_index, column))
+            after_label = label
     return found
 
 
@@ -419,7 +512,7 @@ def _following(row: list[str], column: int, names: list[str]) -> list[tuple[str,
     values: list[tuple[str, int]] = []
     for at in range(column + 1, len(row)):
         text = row[at].strip()
-        if text and (_SENDER_LABEL.search(text) or len(values) == len(names)):
+        if text and (_SENDER_LABEL.search(text.translate(_CYRILLIC)) or len(values) == len(names)):
             break
         if text:
             halves = [half for half in _BETWEEN_VALUES.split(text) if half] if len(names) > 1 else [text]

@@ -18,9 +18,9 @@ LAYERS = (
     {"vocabulary"},
     # Pure: values in, values out; no database, no files but those of the house, no Airflow.
     {
-        "cleaning", "drop_dates", "formats", "identifiers", "identity", "personal_data", "protocol", "protocol_copy",
-        "protocol_data", "protocol_facts", "protocol_words", "readings", "site", "suites", "surveys", "tables", "values",
-        "verdicts",
+        "cleaning", "drop_dates", "formats", "headings", "identifiers", "identity", "personal_data", "protocol",
+        "protocol_copy", "protocol_data", "protocol_facts", "protocol_words", "readings", "site", "suites", "surveys",
+        "tables", "values", "verdicts",
     },
     # They touch the world: folders, processes, the warehouse.
     {"archive", "box", "checks", "documentation", "inbox", "references", "sandbox", "summary", "warehouse"},

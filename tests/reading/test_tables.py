@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.city_order.formats import Sheet, cell_text, open_drop
+from include.city_order.headings import heading_key, heading_year
 from include.city_order.readings import DEMAND, Form, Limits, cell_address, column_letter
-from include.city_order.tables import heading_key, heading_year, read_tables
+from include.city_order.tables import read_tables
 from include.city_order.vocabulary import Programme, fields_of
 
 HEADINGS = ["№ п/п", "Наименование изделия", "Вид изделия", "Обозначение", "Код ОКПД2", "Единица измерения"]
@@ -146,13 +147,19 @@ def test_the_unit_in_the_heading_is_recorded(read_rows):
     assert read_rows([head, LINE_1[:7]]).tables[0].unit_in_heading == "тыс. шт"
 
 
-@pytest.mark.parametrize("word", ["Итого", "ИТОГО:", "Всего по разделу", "в т.ч.", "В т. ч. импортные", "в том числе"])
+@pytest.mark.parametrize("word", ["Итого", "ИТОГО:", "Итoгo", "Всего по разделу", "Подытог", "Общий итог", "Сумма:"])
 def test_totals_are_left_out_and_kept_for_comparison(read_rows, word):
     for row in ([word, "", "", "", "", "", "1500", "50"], ["", word, "", "", "", "", "1500", "50"]):
         reading = read_rows([HEAD, LINE_1, row])
         assert values(reading) == [VALUES_1]
         assert why(reading) == [(3, "total")]
         assert reading.totals[0].values["demand_2027"] == "50"
+
+
+@pytest.mark.parametrize("word", ["в т.ч.", "В т. ч. импортные", "в том числе отечественные"])
+def test_a_part_of_a_total_is_left_out_and_compared_with_nothing(read_rows, word):
+    reading = read_rows([HEAD, LINE_1, ["", word, "", "", "", "", "700", "50"]])
+    assert (why(reading), reading.totals) == ([(3, "total")], [])
 
 
 @pytest.mark.parametrize("name", ["Всепогодный датчик", "Итоговый счётчик", "Втулка"])
@@ -165,15 +172,48 @@ def test_names_that_begin_like_totals_are_lines(read_rows, name):
     [
         ["Раздел 1. Микросхемы"],
         ["", "Раздел 2"],
-        ["Исполнитель", "", "Петров", "", "тел. 123"],
-        ["", "Руководитель", "", "", "", "", "", "", "Сидоров"],
+        ["2", "Раздел 2. Разъёмы"],
+        ["IV.", "Группа изделий"],
+        ["", "", "", "", "", "", "цены указаны с НДС"],
+        ["Примечание:", "", "цены указаны с НДС"],
         ["3", "", "", "", "", "шт"],
+        ["3", "", "Микросхема", "", "", "шт"],
     ],
 )
 def test_notes_are_left_out_and_listed(read_rows, row):
     reading = read_rows([HEAD, LINE_1, row, LINE_2])
     assert values(reading) == [VALUES_1, VALUES_2]
     assert why(reading) == [(3, "note")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["Исполнитель", "", "Петров", "", "тел. 123"],
+        ["", "Руководитель", "", "", "", "", "", "", "Сидоров"],
+        ["Главный инженер", "", "", "", "", "", "12.10.2026", "Сидоров"],
+        ["М.П."],
+        ["Дата: 12.10.2026"],
+    ],
+)
+def test_signatures_are_left_out_and_listed(read_rows, row):
+    reading = read_rows([HEAD, LINE_1, row, LINE_2])
+    assert values(reading) == [VALUES_1, VALUES_2]
+    assert why(reading) == [(3, "signature")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["3", "", "", "", "26.11.30", "шт"],
+        ["", "", "Микросхема", "", "", "", "", "", "на складе", "нет"],
+        ["согласно приложению", "", "см. письмо"],
+    ],
+)
+def test_a_row_that_is_nothing_known_is_told(read_rows, row):
+    reading = read_rows([HEAD, LINE_1, row, LINE_2])
+    assert why(reading) == [(3, "not_recognised")]
+    assert (reading.rows_seen, reading.rows_recognised) == (3, 2)
 
 
 @pytest.mark.parametrize(
