@@ -169,7 +169,8 @@ def read(site: Site, receipts: Sequence[int]) -> int:
         return 0
     known = surveys.load(site.surveys)
     titles = {code: survey.title for code, survey in known.items()}
-    forms = {code: replace(survey.form, surveys=titles) for code, survey in known.items()}
+    # Its own first: a form may name two.
+    forms = {code: replace(survey.form, surveys={code: survey.title} | titles) for code, survey in known.items()}
     terms = references.terms(site.reference)
     with warehouse.transaction(site.warehouse) as cursor:
         cursor.execute(

@@ -96,7 +96,7 @@ class Form:
     `headings` gives for each field its accepted headings, the canonical one first, year columns left out: any
     heading that names a year of demand is found by itself. `required` fields must have a column in every
     table (`DEMAND`: at least one year column). `horizon` is the survey's years. `surveys` gives the title of every
-    survey by its code, so that a form which names another survey is noticed.
+    survey by its code, the form's own first, so that a form which names another one is noticed.
     """
 
     programme: str
