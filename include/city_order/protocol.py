@@ -116,11 +116,11 @@ def _write_summary(
     for row_number, cause in enumerate(causes, row + 2):
         typed, expected = protocol_words.example(cause)
         first = cause.findings[0]
-        message = protocol_words.with_waiver(protocol_words.sentence(first), cause.waiver)
+        message = protocol_words.with_waiver(protocol_words.sentence(first), first.waiver)
         cells: list[tuple[str | int, Format]] = [
             (protocol_words.SEVERITIES[Severity(cause.severity)], formats[cause.severity]),
             (message, formats["text"]),
-            (protocol_words.heading(first), formats["text"]),
+            (protocol_words.cause_heading(cause), formats["text"]),
             (len(cause.findings), formats["count"]),
             (protocol_words.addresses(cause.findings), formats["typed"]),
             (clean_text(typed, EXAMPLE_LENGTH), formats["typed"]),
@@ -158,14 +158,19 @@ def _about_the_copy(facts: ProtocolFacts, copy: WorkbookCopy | None, pages: list
 
 
 def _about_page(page: Page) -> str:
-    own = ": ".join(part for part in (page.member, page.sheet) if part)
-    name = f"«{page.title}»" if own in (page.title, "") else f"«{page.title}» — это ваш {own}"
-    hidden = " (в вашем файле скрыт)" if page.hidden else ""
-    errors, warnings = page.count(Severity.ERROR), page.count(Severity.WARNING)
-    unrecognised = page.count(UNRECOGNISED)
-    counts = [("ячеек с ошибками", errors), ("с предупреждениями", warnings), ("нераспознанных строк", unrecognised)]
-    told = ", ".join(f"{what} {count}" for what, count in counts if count) or "пометок нет"
-    return f"{name}{hidden}: {told}"
+    name = f"«{page.title}»"
+    if page.member:
+        name += f" — ваш файл «{page.member}»" + (f", лист «{page.sheet}»" if page.sheet else "")
+    elif page.sheet not in ("", page.title):
+        name += f" — ваш лист «{page.sheet}»"
+    if page.hidden:
+        name += " (у вас он скрыт)"
+    counts = [
+        ("ячеек с ошибками", page.count(Severity.ERROR)),
+        ("ячеек с предупреждениями", page.count(Severity.WARNING)),
+        ("нераспознанных строк", page.count(UNRECOGNISED)),
+    ]
+    return f"{name}: {', '.join(f'{what} — {count}' for what, count in counts if count) or 'пометок нет'}"
 
 
 # The agency's own sheets

@@ -75,6 +75,7 @@ def pages(facts: ProtocolFacts, copy: WorkbookCopy) -> list[Page]:
             for table in facts.tables
             if (table.member, table.sheet) == (member, name)
             for row in range(table.first_row, table.last_row + 1)
+            if row <= len(sheet.rows)
         }
         shown.append(
             Page(
@@ -188,12 +189,9 @@ def _masked_row(row: list[Value]) -> list[Value]:
 
 def _masked_number(label: str, number: int | float) -> Value:
     """A number, or its digits as text where a spreadsheet would round them, or nothing of what is a person's."""
-    whole = int(number)
-    digits = str(abs(whole))
-    if whole != number or len(digits) < 5:
-        return number
-    if len(digits) >= _PERSONAL_DIGITS or label:
-        text = str(whole)
-        if mask_beside(label, text) != text:
-            return HIDDEN
-    return number if len(digits) <= _EXACT_DIGITS else mask(str(whole))
+    text = str(int(number))
+    if len(text) > _EXACT_DIGITS:
+        return mask(text) if isinstance(number, int) else number
+    if int(number) == number and (label or len(text) >= _PERSONAL_DIGITS) and mask_beside(label, text) != text:
+        return HIDDEN
+    return number

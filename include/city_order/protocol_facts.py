@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from include.city_order.readings import cell_address
+from include.city_order.readings import DEMAND, cell_address
 from include.city_order.vocabulary import Severity
 
 #: A revision that shares less of its items than this with the one it replaces is told so first: two files of
 #: one answer, sent apart, look like that.
 LITTLE_IN_COMMON = 0.2
 
+_YEAR_OF_DEMAND = re.compile(rf"{DEMAND}_\d{{4}}")
 _CELL = re.compile(r"([A-Z]*)(\d*)")
 
 #: An address as `cell_address` makes it: member, sheet, cell.
@@ -151,13 +152,9 @@ class ProtocolFacts:
 
 @dataclass(frozen=True)
 class Cause:
-    """Findings that one sentence explains, in the order of their addresses."""
+    """Findings that one sentence explains, in the order of their addresses. The years of demand are one field."""
 
-    rule_id: str
     severity: str
-    field: str
-    message: str
-    waiver: str
     findings: tuple[Finding, ...]
 
 
@@ -170,7 +167,8 @@ def causes(findings: Iterable[Finding]) -> list[Cause]:
     """Findings grouped by rule, field and sentence: errors first, then the whole file's, then the most frequent."""
     groups: dict[tuple[str, str, str, str, str], list[Finding]] = {}
     for finding in findings:
-        key = (finding.severity, finding.rule_id, finding.field, finding.message, finding.waiver)
+        field = DEMAND if _YEAR_OF_DEMAND.fullmatch(finding.field) else finding.field
+        key = (finding.severity, finding.rule_id, field, finding.message, finding.waiver)
         groups.setdefault(key, []).append(finding)
     ordered = sorted(
         groups.items(),
@@ -181,10 +179,7 @@ def causes(findings: Iterable[Finding]) -> list[Cause]:
             group[0],
         ),
     )
-    return [
-        Cause(rule_id, severity, field, message, waiver, tuple(group))
-        for (severity, rule_id, field, message, waiver), group in ordered
-    ]
+    return [Cause(severity, tuple(group)) for (severity, *_), group in ordered]
 
 
 def cells(finding: Finding) -> list[tuple[str, str, str]]:

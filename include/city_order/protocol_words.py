@@ -175,6 +175,8 @@ REASONS: dict[str, tuple[str, str]] = {
         "Исправьте строки с ошибками и пришлите файл снова, целиком, в ту же папку.",
     ),
 }
+#: The rule that a file must be readable: its value is the reader's reason.
+UNREADABLE_RULE = "F01"
 #: Errors about who sends the file, by rule and field: the table may be right, and the folder or its owner is not.
 _NOT_ON_ROSTER = ("F07", "")
 _SENDER_DIFFERS = {("F07", "sender_kpp"), ("F10", "sender_inn")}
@@ -463,7 +465,7 @@ def _left_out(left_out: LeftOut) -> str:
 
 def sentence(finding: Finding) -> str:
     """The sentence of a finding; that on an unreadable file names its own reason."""
-    if finding.rule_id == "F01" and (known := REASONS.get(finding.value)):
+    if finding.rule_id == UNREADABLE_RULE and (known := REASONS.get(finding.value)):
         return " ".join(known)
     return finding.message
 
@@ -502,7 +504,15 @@ def heading(finding: Finding) -> str:
         return f"Потребность на {year[1]} год"
     if finding.line_position:
         return "вся строка"
-    return "лист или строка" if finding.cell or finding.sheet else "весь файл"
+    if finding.cell:
+        return ""
+    return "весь лист" if finding.sheet else "весь файл"
+
+
+def cause_heading(cause: Cause) -> str:
+    """The heading of a cause's field; the years of demand have one together."""
+    one, *others = dict.fromkeys(heading(finding) for finding in cause.findings)
+    return "Потребность по годам" if others else one
 
 
 def example(cause: Cause) -> tuple[str, str]:
@@ -512,10 +522,9 @@ def example(cause: Cause) -> tuple[str, str]:
 
 
 def typed(finding: Finding) -> str:
-    """What the agency typed. The value of a finding about a whole file is ours: a code of the reader."""
-    if not finding.cell:
+    """What the agency typed, or what the finding is about. What an unreadable file has is a code of the reader."""
+    if finding.rule_id == UNREADABLE_RULE:
         return ""
-    # A heading that stands twice has cells, and its words are no value.
     return finding.value or (EMPTY if finding.line_position is not None else "")
 
 

@@ -13,6 +13,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from include.city_order import protocol, protocol_facts, protocol_words
 from include.city_order.protocol_facts import Correction, Finding, LeftOut, ProtocolFacts, Table
+from include.city_order.readings import STOPPED, UNREADABLE
 from include.city_order.vocabulary import Verdict
 
 PARTLY = ProtocolFacts(
@@ -38,6 +39,11 @@ def opened(facts: ProtocolFacts) -> tuple[Worksheet, Worksheet]:
     workbook = load_workbook(BytesIO(protocol.render(facts)))
     assert workbook.sheetnames == ["Протокол", "Замечания"]
     return workbook["Протокол"], workbook["Замечания"]
+
+
+def remarks(facts: ProtocolFacts) -> list[dict[str, object]]:
+    """The rows of the last sheet below its headings, by column."""
+    return [{cell.column_letter: cell.value for cell in row} for row in opened(facts)[1].iter_rows(min_row=2)]
 
 
 def labelled(facts: ProtocolFacts) -> dict[str, str]:
@@ -106,6 +112,14 @@ def test_every_reason_has_its_own_sentence(code: str):
     said = labelled(replace(PARTLY, verdict=verdict, reason=code))
     assert protocol_words.REASONS[code][0] in said["Что это значит"]
     assert said["Что делать"] == protocol_words.REASONS[code][1]
+
+
+@pytest.mark.parametrize("code", [*UNREADABLE, *(f"limit_{code}" for code in STOPPED), "infected"])
+def test_whatever_the_reader_says_has_words_of_its_own(code: str):
+    what, todo = protocol_words.REASONS[code]
+    assert what.endswith(".") and todo.endswith(".")
+    same = [other for other, words in protocol_words.REASONS.items() if words == (what, todo)]
+    assert same == [code]
 
 
 def test_the_reader_s_reason_explains_a_refusal_that_names_only_a_rule():
@@ -284,6 +298,66 @@ def test_a_repeat_names_the_line_that_it_repeats():
          "Лист1!B9 (то же в Лист1!B5), B10 (то же в Лист1!B6)"),
     ]  # fmt: skip
     assert opened(facts)[1]["G2"].value == "Строка повторяет другую. То же изделие — в ячейке Лист1!B5."
+
+
+def test_a_sentence_about_several_years_is_one_cause():
+    years = [replace(UNIT, field=f"demand_{year}", cell=cell) for year, cell in ((2026, "J5"), (2027, "K5"))]
+    (row,) = grouped(replace(PARTLY, findings=tuple(years)))
+    assert row[2:5] == ("Потребность по годам", 2, "Лист1!J5, K5")
+    assert grouped(replace(PARTLY, findings=(years[1],)))[0][2] == "Потребность на 2027 год"
+
+
+def test_what_is_expected_is_told_on_both_sheets():
+    facts = replace(PARTLY, findings=(replace(UNIT, expected="шт"), replace(UNIT, cell="H6", value="")))
+    assert grouped(facts)[0][5:] == ("коробка", "шт")
+    assert opened(facts)[1]["H2"].value == "шт"
+
+
+def test_a_waiver_is_told_with_its_reason_and_its_end():
+    waived = replace(UNIT, severity="W", waiver="учёт ведут в бухтах, до 31 декабря 2026 года")
+    facts = replace(PARTLY, findings=(waived, replace(UNIT, cell="H6", severity="W")))
+    told = f"{UNIT.message} Действует разрешение: {waived.waiver}."
+    assert sorted(row[1] for row in grouped(facts)) == [UNIT.message, told]
+    assert opened(facts)[1]["G2"].value == told
+
+
+def test_a_finding_about_the_file_that_names_an_item_shows_it():
+    missing = Finding("X03", "W", "", "", "", None, "", "Микросхема 1636РР1У", "Изделия нет в ответе.", expected="1649")
+    facts = replace(PARTLY, findings=(missing,))
+    assert grouped(facts)[0][2:] == ("весь файл", 1, "весь файл", "Микросхема 1636РР1У", "1649")
+    assert opened(facts)[1]["E2"].value == "Микросхема 1636РР1У"
+
+
+def test_a_finding_about_a_sheet_or_a_cell_of_no_field_is_told_so():
+    hidden = Finding("F05", "W", "", "Лист2", "", None, "", "", "На скрытом листе есть данные.")
+    facts = replace(PARTLY, findings=(hidden, replace(hidden, cell="A7")))
+    assert [(row["D"], row["C"]) for row in remarks(facts)] == [("весь лист", None), (None, "A7")]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "ground", "told"),
+    [
+        ("cp866", "letters", "кодировка DOS (CP866) (выбрана по русским словам в тексте)"),
+        ("utf-8", "mark", "кодировка UTF-8 (по метке в начале файла)"),
+        ("utf-8, cp1251", "mark, strict",
+         "кодировка UTF-8 (по метке в начале файла), Windows-1251 (весь текст читается в ней без ошибок)"),
+        ("cp1251", "", "кодировка Windows-1251"),
+    ],
+)  # fmt: skip
+def test_an_encoding_is_told_with_its_ground(encoding: str, ground: str, told: str):
+    facts = replace(PARTLY, format="csv", encoding=encoding, encoding_ground=ground)
+    assert labelled(facts)["Формат файла"] == f"текстовая таблица (CSV), {told}"
+
+
+def test_rows_that_were_not_recognised_are_named():
+    places = tuple(("", "Лист1", row) for row in range(12, 20))
+    left_out = (LeftOut("not_recognised", 8, places=places),)
+    told = labelled(replace(PARTLY, left_out=left_out))["Не считаются строками"]
+    assert told == "нераспознанные строки: 8 (Лист1!A12, Лист1!A13, Лист1!A14, Лист1!A15, Лист1!A16 и ещё 3)"
+
+
+def test_what_is_only_tried_out_has_no_number():
+    assert labelled(replace(PARTLY, receipt_no=-1))["Квитанция"] == "предварительная проверка: файл ещё не сдан"
 
 
 def test_one_rule_with_two_sentences_is_two_causes():
