@@ -17,6 +17,7 @@ from pathlib import Path
 
 from include.city_order import suites, surveys, warehouse
 from include.city_order.cleaning import Terms, spelling
+from include.city_order.fillable_form import Choice
 from include.city_order.identifiers import is_inn, is_kpp
 from include.city_order.identity import manufacturer_key, matching_key, name_key
 from include.city_order.suites import Rule, Suite
@@ -208,6 +209,37 @@ def terms(folder: Path) -> Terms:
         battery_uses=_spellings(folder, "battery_uses", "battery_use"),
         need_kinds=_spellings(folder, "need_kinds", "need_kind"),
     )
+
+
+def choices(folder: Path, survey: Survey) -> dict[str, list[Choice]]:
+    """What the drop-down lists of a survey's form offer, by field: what is known on its day, and will count."""
+    held = {
+        row["okpd2_code"]: row["name"]
+        for row in read(folder, "okpd2")
+        if row["valid_from"] <= str(survey.reference_as_of) <= (row["valid_to"] or "9999")
+        and row["okpd2_code"].startswith(tuple(survey.okpd2))
+    }
+    return {
+        # A unit with no way to the base unit would be accepted, and left out of the order.
+        "unit": [Choice(row["symbol"], row["name"]) for row in read(folder, "okei") if row["pieces"] or row["packs"]],
+        "okpd2_code": [
+            Choice(code, name)
+            for code, name in held.items()
+            if not any(other != code and other.startswith(code) for other in held)
+        ],
+        "component_class": [Choice(name, code) for code, name in held.items() if len(code) == len("26.11.30")],
+        "chemistry": [Choice(row["name"]) for row in read(folder, "chemistries")],
+        "battery_use": [Choice(row["name"]) for row in read(folder, "battery_uses")],
+        "need_kind": [Choice(row["name"]) for row in read(folder, "need_kinds")],
+    }
+
+
+def agency_on(folder: Path, agency_code: str, day: date) -> Row:
+    """What an agency is called on a day: of its rows the last that has begun by then, else the last of all."""
+    rows = [row for row in read(folder, "agencies") if row["agency_code"] == agency_code]
+    if not rows:
+        raise ReferenceError(f"{folder / 'agencies.csv'}:1: has no agency {agency_code}: add it")
+    return max(rows, key=lambda row: (row["valid_from"] <= str(day), row["valid_from"]))
 
 
 def version(folder: Path, as_of: date) -> str:
