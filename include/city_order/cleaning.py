@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from include.city_order import values
+from include.city_order.headings import heading_unit
 from include.city_order.readings import DEMAND, RawLine, TableFound
 from include.city_order.values import Cleaned, spelling
 from include.city_order.vocabulary import FIELDS, Kind
@@ -72,7 +73,7 @@ class CleanLine:
     `values` has an entry for each non-blank cell, None where nothing was said or it could not be understood;
     quantities are Decimal. `cleaned_by` names the rule only where one changed or emptied the text.
     `outside_horizon` holds the demand under years that the survey does not ask for, by year. `heading_unit` is the
-    unit that the headings of the quantities name, None if they name none that is known.
+    unit that the headings of the years name, None if they name none that is known («тыс.» alone is «тыс. шт»).
     """
 
     member: str
@@ -112,13 +113,12 @@ def clean_lines(
         if (line.member, line.sheet) != place:
             place, above = (line.member, line.sheet), {}
             unit_in_heading = units_in_headings.get(place, "")
-            named = spelling(unit_in_heading)
-            heading_unit = terms.units.get(named)
+            of_headings, only_compared = _heading_unit(unit_in_heading, terms)
         raw = dict(line.values)
         unit = None
-        if "unit" not in raw and heading_unit:
+        if "unit" not in raw and of_headings:
             raw["unit"] = unit_in_heading
-            unit = Cleaned(heading_unit, "unit_in_heading")
+            unit = Cleaned(of_headings, "unit_in_heading")
         cleaned = _clean_fields(line, unit, above, terms)
         result.append(
             CleanLine(
@@ -133,8 +133,7 @@ def clean_lines(
                     for name, (value, _) in cleaned.items()
                     if _is_outside(name, years) and not isinstance(value, str)
                 },
-                # «Потребность, тыс.» names no unit that could stand for one, and contradicts «шт».
-                heading_unit=heading_unit or terms.units.get(f"{named} шт"),
+                heading_unit=of_headings or only_compared,
             )
         )
         above = cleaned
@@ -158,6 +157,14 @@ def clean_totals(totals: Iterable[RawLine], terms: Terms) -> list[CleanTotal]:
         )
         for row in totals
     ]
+
+
+def _heading_unit(typed: str, terms: Terms) -> tuple[str | None, str | None]:
+    """The code of a unit in the headings; and of «тыс.» alone that of «тыс. шт», only to be compared with a line's."""
+    named = heading_unit([typed])
+    if named and not named.names_a_thing:
+        return None, terms.units.get(f"{named.name} шт")
+    return terms.units.get(spelling(typed)) or (terms.units.get(named.name) if named else None), None
 
 
 def _is_outside(name: str, years: frozenset[str]) -> bool:

@@ -76,7 +76,8 @@ _CODE_LAST = re.compile(r"(\w.*?)\W+([0-9]{3})\W*")
 _QUOTES = re.compile(r"[\"“”„«»〃]|''|’’|′′|,,|//")
 #: What a ditto mark begins with, before the closer look.
 _MAY_BE_DITTO = re.compile(r"[^\w.;:!?(]*[\"“”„«»″〃'’′,/]|\s*т", re.IGNORECASE)
-_DITTO = re.compile(r'-*"(?:-+")*-*|тоже(?:самое)?')
+#: Not `"-"`, a dash in quotes.
+_DITTO = re.compile(r'-+"(?:-+")*-*|"-*|"(?:-+"){2,}|тоже(?:самое)?')
 #: As spreadsheets write them, letter case too: «10.янв», «янв.26», "10-Jan", "Jan-26". MAR-10 is a part number.
 _MONTH = "(?:янв|фев|мар|апр|май|мая|июн|июл|авг|сен|окт|ноя|дек|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY_AND_MONTH = re.compile(rf"[0-9]{{1,2}}[. -]{_MONTH}\.?(?:[. -][0-9]{{2,4}})?|{_MONTH}\.?[. -][0-9]{{2,4}}")

@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.city_order.values import (
+    RULES,
     Cleaned,
     code,
     collapsed,
     free_text,
+    is_date_for_part,
+    is_ditto,
     is_nothing,
     number,
     number_text,
@@ -34,6 +37,12 @@ from include.city_order.values import (
         ("1\u00a0500\u00a0000", "1500000", "thousands"),
         ("1\u202f500,50", "1500.50", "thousands+decimal_comma"),
         ("\u22125", "-5", ""),
+        ("1\u2007500\u2009000", "1500000", "thousands"),
+        ("1'000", "1000", "thousands"),
+        ("1’000’000,5", "1000000.5", "thousands+decimal_comma"),
+        ("'1500", "1500", "apostrophe"),
+        ("\ufeff1500\u200b", "1500", ""),
+        ("1,000", "1.000", "decimal_comma"),
         ("0", "0", ""),
         ("999999999999999", "999999999999999", ""),
     ],
@@ -75,10 +84,97 @@ def test_numbers(text, value, rule):
         "2026-11-25",
         "ИСТИНА",
         "#Н/Д",
+        "1 тыс.",
+        "''5",
+        "1'0",
+        "'",
+        "- 5",
     ],
 )
 def test_what_is_no_number_is_not_guessed(text):
     assert number(text) == Cleaned(None, "")
+
+
+PIECES = {"шт", "штук"}
+
+
+def quantity(text: str) -> Cleaned:
+    return number(text, PIECES, may_scale=True, comma_is_decimal=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "rule"),
+    [
+        ("100 шт", "100", "unit_word"),
+        ("100шт.", "100", "unit_word"),
+        ("1 500 Штук", "1500", "unit_word+thousands"),
+        ("1 тыс.", "1000", "thousand_word"),
+        ("1тыс", "1000", "thousand_word"),
+        ("1,5 тыс. шт", "1500", "thousand_word+unit_word+decimal_comma"),
+        ("1 200,5 тыс.шт.", "1200500", "thousand_word+unit_word+thousands+decimal_comma"),
+        ("2 млн", "2000000", "million_word"),
+        ("0,000001 миллиона", "1", "million_word+decimal_comma"),
+        ("1 тысяча", "1000", "thousand_word"),
+        ("0,125", "0.125", "decimal_comma"),
+        ("1500,000", "1500.000", "decimal_comma"),
+        ("1.125", "1.125", ""),
+        ("12,5", "12.5", "decimal_comma"),
+    ],
+)
+def test_quantities_in_words(text, value, rule):
+    cleaned = quantity(text)
+    assert cleaned == Cleaned(Decimal(value), rule)
+    assert "E" not in str(cleaned.value)
+
+
+@pytest.mark.parametrize("text", ["1,000", "12,500", "-999,125", "1.000", "12.340", "1,000 тыс.", "5,000 шт"])
+def test_a_comma_that_may_part_thousands_is_not_guessed(text):
+    assert quantity(text) == Cleaned(None, "comma_or_thousands")
+
+
+@pytest.mark.parametrize(
+    "text", ["5 упак", "5 тыс. упак", "5 шт/уп", "5 тыс тыс", "тыс.", "шт", "10-15 шт", "5%", "5 шт 3", "10 тыс. руб."]
+)
+def test_other_words_after_a_number_are_not_understood(text):
+    assert quantity(text) == Cleaned(None, "")
+
+
+@given(value=st.integers(1, 10**8), scale=st.sampled_from([("тыс.", 1000), ("млн", 10**6), ("", 1)]), gap=st.booleans())
+def test_a_word_for_thousands_means_as_much_as_its_zeros(value, scale, gap):
+    word, factor = scale
+    assert quantity(f"{value}{' ' if gap else ''}{word}").value == value * factor
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"', '-"-', "-//-", "--//--", "—//—", "// ", "〃", "то же", "То же самое", '« — " — »', '- " -', "''", ",,", "″"],
+)
+def test_ditto_marks(text):
+    assert is_ditto(text)
+    assert not is_nothing(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-", "—", "---", "«—»", '"-"', "/", "5", '5"', "тоже мне", "то есть", "нет", '"ГОСТ"', "'5"]
+)
+def test_no_ditto_marks(text):
+    assert not is_ditto(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["10.янв", "10 янв.", "янв.10", "май.26", "10-Jan", "Jan-26", "01.02.2026", "01/02/2026", "2026-02-01",
+     "01.02.2026 00:00:00", " 10.янв "],
+)  # fmt: skip
+def test_dates_that_a_spreadsheet_made_of_part_numbers(text):
+    assert is_date_for_part(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "К1986ВЕ92QI", "MAR-10", "DEC-21", "32.01.2026", "01.02.26", "10.20.30", "2Т312", "26.11.30", "янв"]
+)
+def test_part_numbers_are_no_dates(text):
+    assert not is_date_for_part(text)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +204,23 @@ def test_every_usual_spelling_gives_the_number_back(value, group, point, sign, a
     typed = around + sign + whole.replace(",", group) + point + part + around
     expected = -value if sign in ("-", "\u2212") else value
     assert number(typed).value == expected
+
+
+@given(st.text(max_size=20))
+def test_a_quantity_is_as_its_number_or_says_how_it_differs(text):
+    plain, asked = number(text), quantity(text)
+    assert set(asked.rule.split("+")) <= {*RULES, ""}
+    if asked.value != plain.value:
+        assert asked.rule
+    if asked.value is not None:
+        assert asked.value.is_finite()
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_told_without_a_fault(text):
+    assert not (is_ditto(text) and is_nothing(text))
+    assert not (is_ditto(text) and number(text).value is not None)
+    is_date_for_part(text)
 
 
 @given(st.text(max_size=20))
@@ -164,6 +277,16 @@ def test_collapsing_twice_is_collapsing_once(text):
 @pytest.mark.parametrize("text", ["тыс. шт.", "Тыс.шт", "ТЫС ШТ", " тыс.\u00a0шт ", "тыс шт."])
 def test_spellings_of_one_unit(text):
     assert term(text, {spelling("тыс. шт"): "798"}) == Cleaned("798", "spelling")
+
+
+@pytest.mark.parametrize("text", ["796 — шт", "796 (шт.)", "шт (796)", "шт. - 796"])
+def test_a_code_with_its_name(text):
+    assert term(text, {"шт": "796", "796": "796", "упак": "778"}) == Cleaned("796", "code_and_name")
+
+
+@pytest.mark.parametrize("text", ["796 — упак", "797 шт", "796 упак шт", "796 796 шт"])
+def test_a_code_with_another_name_is_not_understood(text):
+    assert term(text, {"шт": "796", "796": "796", "упак": "778", "778": "778"}) == Cleaned(None, "")
 
 
 def test_an_unknown_unit_is_not_guessed():
