@@ -44,10 +44,9 @@ UNRESOLVED = "_unresolved"
 #: The files of an answer, by the endings of their names.
 SUFFIXES = (".xlsx", ".csv", ".json")
 
-#: What makes the files out of the facts: when it changes, so may they.
+#: What makes the files out of the facts: when it changes, so may they. The reader's version stands in the vocabulary.
 _MADE_BY = (
-    "box", "formats", "personal_data", "protocol", "protocol_copy", "protocol_data", "protocol_facts", "protocol_words",
-    "vocabulary",
+    "personal_data", "protocol", "protocol_copy", "protocol_data", "protocol_facts", "protocol_words", "vocabulary",
 )  # fmt: skip
 
 #: What of such a row is no fact of the protocol, but says where it lies.

@@ -31,7 +31,8 @@ class Finding:
     """One rule broken by a cell, a line or the whole file. `cell` is "" unless cells are meant.
 
     The first cell is that of the line which this one repeats, or "". `expected` is what we would expect there, and
-    `waiver` the permission by which an error is no more than a warning, each "" if there is none.
+    `waiver` the permission by which an error is no more than a warning, each "" if there is none. A line's field may
+    have no column in its table: `cell` is then that of the item's name.
     """
 
     rule_id: str
@@ -45,6 +46,7 @@ class Finding:
     message: str
     expected: str = ""
     waiver: str = ""
+    has_column: bool = True
     first_member: str = ""
     first_sheet: str = ""
     first_cell: str = ""

@@ -249,6 +249,8 @@ _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud
 
 #: An empty cell, told apart from no cell at all.
 EMPTY = "(пусто)"
+#: There is no such cell: the table lacks the column.
+NO_COLUMN = "(графы нет)"
 
 
 # The summary
@@ -518,14 +520,16 @@ def cause_heading(cause: Cause) -> str:
 def example(cause: Cause) -> tuple[str, str]:
     """What was typed, and what would be expected, at the first of its cells that is not empty."""
     told = [(typed(finding), finding.expected) for finding in cause.findings]
-    return next((pair for pair in told if pair[0] not in ("", EMPTY)), told[0])
+    return next((pair for pair in told if pair[0] not in ("", EMPTY, NO_COLUMN)), told[0])
 
 
 def typed(finding: Finding) -> str:
     """What the agency typed, or what the finding is about. What an unreadable file has is a code of the reader."""
     if finding.rule_id == UNREADABLE_RULE:
         return ""
-    return finding.value or (EMPTY if finding.line_position is not None else "")
+    if finding.value or finding.line_position is None:
+        return finding.value
+    return EMPTY if finding.has_column else NO_COLUMN
 
 
 def comment(finding: Finding) -> str:

@@ -61,6 +61,12 @@ select
     finding.message,
     finding.expected,
     finding.waiver,
+    finding.line_position is null or finding.field = '' or exists(
+        select 1 from staging.form_column
+        where
+            form_column.receipt_no = finding.receipt_no and form_column.member = finding.member
+            and form_column.sheet = finding.sheet and form_column.field = finding.field
+    ) as has_column,
     coalesce(first_line.member, '') as first_member,
     coalesce(first_line.sheet, '') as first_sheet,
     coalesce(item.column_letter || first_line.row_number, '') as first_cell
