@@ -225,8 +225,12 @@ def find_heading(rows: list[list[str]], headings: Headings, merged: Sequence[Mer
     return _with_row_below(best, rows, headings, merged) if best else None
 
 
+def _written_out(text: str) -> str:
+    return re.sub(r"\bкол-?во\b", "количество", folded(_FOOTNOTE.sub("", text)))
+
+
 def _without_notes(text: str) -> str:
-    plain = folded(_FOOTNOTE.sub("", text))
+    plain = _written_out(text)
     while (shorter := _NOTE.sub("", plain)) != plain:
         plain = shorter
     return plain
@@ -234,8 +238,7 @@ def _without_notes(text: str) -> str:
 
 def _words(text: str) -> list[tuple[str, bool]]:
     """The words of a heading, and whether a dot cut each short."""
-    plain = re.sub(r"\bкол-?во\b", "количество", folded(text))
-    return [(word, bool(dot)) for word, dot in _ABBREVIATED.findall(plain)]
+    return [(word, bool(dot)) for word, dot in _ABBREVIATED.findall(_written_out(text))]
 
 
 def _with_row_below(heading: Heading, rows: list[list[str]], headings: Headings, merged: Sequence[Merged]) -> Heading:

@@ -391,8 +391,8 @@ class _Body:
         item = values.get("item_name", "")
         means = self.headings.means_exactly
         if not (item and heading_key(item) in self.item_headings):
-            said = sum(means(text) is not None for text in filled)
-            if said < LEAST_COLUMNS and not (before == "heading" and said == len(filled) > 1):
+            said = {means(text) for text in filled} - {None}
+            if len(said) < LEAST_COLUMNS and not (before == "heading" and len(said) == len(filled) > 1):
                 return False
         for column, text in enumerate(row):
             name = means(text) if text else None

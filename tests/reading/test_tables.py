@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.city_order.formats import Sheet, cell_text, open_drop
-from include.city_order.headings import heading_key, heading_year
-from include.city_order.readings import DEMAND, Form, Limits, cell_address, column_letter
+from include.city_order.headings import Headings, heading_key, heading_year
+from include.city_order.readings import DEMAND, NOTICES_KEPT, Form, Limits, Reading, cell_address, column_letter
 from include.city_order.tables import read_tables
 from include.city_order.vocabulary import Programme, fields_of
 
@@ -58,6 +61,47 @@ def test_headings_are_compared_by_their_letters(read_rows, typed):
     assert values(read_rows([head, LINE_1])) == [VALUES_1]
 
 
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("item_name", "Hаимeнование издeлия"),  # Latin H, e
+        ("okpd2_code", "KОД OКПД2"),  # Latin K, O
+        ("item_name", "Наим. изд."),
+        ("item_name", "Наименование изделия*"),
+        ("item_name", "Наименование изделия¹"),
+        ("unit", "Един. измер."),
+        ("part_number", "Обозн."),
+        ("comment", "Примеч."),
+        ("comment", "Примечание (при наличии)"),
+        ("stock", "Остаток на складе, шт."),
+        ("stock", "Ост. на складе"),
+        ("pack_size", "Кол-во в упаковке (шт.)"),
+        ("unit_price_rub", "Цена за единицу"),
+        ("unit_price_rub", "Цена за единицу (руб. с НДС)"),
+        ("manufacturer", "Производитель (если известен)"),
+    ],
+)
+def test_other_ways_to_write_a_heading(form, field, typed):
+    assert Headings(form).field(typed) == field
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Изделие-аналог", "Н. и.", "П.", "Цена за единицу, тыс. руб.", "Цена за единицу без НДС", "Обозначение аналога",
+        "Остаток", "1", "",
+    ],
+)  # fmt: skip
+def test_headings_that_mean_no_field(form, typed):
+    assert Headings(form).field(typed) is None
+
+
+def test_an_abbreviation_that_fits_two_fields_means_none(form):
+    both = replace(form, headings=form.headings | {"used_in": ("Применение",)})
+    assert Headings(form).field("Прим.") == "comment"
+    assert Headings(both).field("Прим.") is None
+
+
 def test_yo_and_ye_are_one_letter_in_headings():
     assert heading_key("Ёмкость, А·ч") == heading_key("Емкость, А*ч")
 
@@ -71,6 +115,24 @@ def test_yo_and_ye_are_one_letter_in_headings():
         ("2026 г.", 2026),
         ("2026г", 2026),
         ("на 2027 год, тыс. шт.", 2027),
+        ("План 2027", 2027),
+        ("Планируется на 2027 год", 2027),
+        ("на 2028", 2028),
+        ("Количество, 2028 г.", 2028),
+        ("Кол-во на 2028 г., шт.", 2028),
+        ("2027 (шт)", 2027),
+        ("Прогноз потребности на 2030", 2030),
+        ("Требуется в 2027 году", 2027),
+        ("Заявка 2027", 2027),
+        ("потребность\nна  2029\u00a0год", 2029),
+        ("Пoтpeбность нa 2027 гoд", 2027),
+        ("Потр. на 2027", 2027),
+        ("Потребность на 2026 год, кВт·ч", None),
+        ("Потребность на 2026 год, тыс. руб.", None),
+        ("Факт 2025", None),
+        ("Израсходовано в 2025 году", None),
+        ("Год выпуска 2026", None),
+        ("Доля импорта в 2026 году", None),
         ("Остаток на складе на 2026 год", None),
         ("Цена 2026 г., руб.", None),
         ("Законтрактовано на 2026 год", None),
@@ -142,9 +204,155 @@ def test_a_price_under_a_year_is_no_demand(read_rows):
     assert list(reading.tables[0].columns) == [*FIELDS[:7]]
 
 
+def test_sums_under_the_years_are_no_sum_of_the_row(read_rows):
+    upper = [*HEADINGS, "2026 год", "", "2027 год", ""]
+    lower = [""] * 6 + ["количество", "сумма"] * 2
+    reading = read_rows([upper, lower, [*LINE_1[:6], "5", "100", "6", "120"]])
+    assert reading.lines[0].values == dict(zip(FIELDS, [*LINE_1[:6], "5", "6"], strict=True))
+    assert reading.ambiguous_fields == {}
+
+
+def test_a_part_of_a_year_gives_way_to_the_whole(read_rows):
+    upper = [*HEADINGS, "Потребность на 2026 год", "", ""]
+    lower = [""] * 6 + ["всего", "1 квартал", "в т.ч. резерв"]
+    reading = read_rows([upper, lower, [*LINE_1[:6], "9", "5", "4"]])
+    assert reading.lines[0].values["demand_2026"] == "9"
+    assert reading.ambiguous_fields == {}
+
+
+def test_parts_of_a_year_without_the_whole_are_not_added_up(read_rows):
+    upper = [*HEADINGS, "Потребность на 2026 год", ""]
+    lower = [""] * 6 + ["I квартал", "II квартал"]
+    assert read_rows([upper, lower, [*LINE_1[:6], "5", "4"]]).ambiguous_fields == {
+        "demand_2026": ["Лист1!G2", "Лист1!H2"]
+    }
+
+
+def test_years_in_any_order_and_wording(read_rows):
+    head = [*HEADINGS, "2027", "План 2026 г.", "Потребность (2028)"]
+    assert read_rows([head, [*LINE_1[:6], "27", "26", "28"]]).lines[0].values == VALUES_1 | {
+        "demand_2026": "26", "demand_2027": "27", "demand_2028": "28",
+    }  # fmt: skip
+
+
+def sheet_of(rows, name="Лист1", hidden=False, **facts):
+    return Sheet("", name, hidden, iter([[str(cell) for cell in row] for row in rows]), **facts)
+
+
+def test_cells_merged_both_ways_over_the_headings(form):
+    rows = [
+        ["№ п/п", "Изделие", "", "", "ОКПД2", "Ед. изм.", "Потребность", "", ""],
+        ["", "Наименование изделия", "Вид изделия", "Обозначение", "", "", "по годам", "", "Резерв"],
+        ["", "", "", "", "", "", "2026", "2027", ""],
+        LINE_1,
+    ]
+    rows[0][4] = "Код ОКПД2"
+    merged = [(0, 0, 2, 0), (0, 1, 0, 3), (1, 1, 2, 1), (1, 2, 2, 2), (1, 3, 2, 3), (0, 4, 2, 4), (0, 5, 2, 5),
+              (0, 6, 0, 7), (1, 6, 1, 7), (1, 8, 2, 8)]  # fmt: skip
+    reading = read_tables([sheet_of(rows, merged=merged)], form)
+    assert values(reading) == [VALUES_1]
+    assert (reading.tables[0].first_row, reading.tables[0].last_row) == (1, 3)
+
+
+def test_a_heading_stands_only_over_the_columns_that_its_cell_is_merged_over(form):
+    """Without the merged cells the blank one over 2029 looks like a part of «Законтрактовано»."""
+    rows = [
+        [*HEADINGS, "Потребность на", "", "Законтрактовано", ""],
+        [""] * 6 + ["2026", "2027", "в 2025", "2028"],
+        [*LINE_1, "3", "4"],
+    ]
+    with_merged = read_tables([sheet_of(rows, merged=[(0, 6, 0, 7)])], form)
+    assert with_merged.lines[0].values == VALUES_1 | {"demand_2028": "4"}
+    assert "demand_2028" not in read_tables([sheet_of(rows)], form).lines[0].values
+
+
+def test_a_form_whose_every_column_is_merged_of_several(form):
+    wide = [[cell for text in row for cell in (text, "")] for row in ([*HEADINGS, "2026", "2027"], LINE_1, LINE_2)]
+    merged = [(row, 2 * column, row, 2 * column + 1) for row in range(3) for column in range(8)]
+    reading = read_tables([sheet_of(wide, merged=merged)], form)
+    assert values(reading) == [VALUES_1, VALUES_2]
+    assert reading.ambiguous_fields == {}
+
+
+def test_cells_merged_over_lines_count_in_each_of_them_and_quantities_once(form):
+    rows = [
+        HEAD,
+        ["1", "Микросхема", "ИС", "К1", "26.11.30", "шт", "5", "6"],
+        ["", "", "", "К2", "", "", "7", ""],
+        [],
+        ["", "", "", "К3", "", "упак", "8", ""],
+        ["2", "Реле", "", "К4", "", "", "9", "1"],
+    ]
+    merged = [(1, 1, 4, 1), (1, 2, 3, 2), (1, 5, 2, 5), (1, 7, 4, 7), (5, 3, 5, 4)]
+    lines = read_tables([sheet_of(rows, merged=merged)], form).lines
+    assert [line.values for line in lines] == [
+        dict(zip(FIELDS, rows[1], strict=True)),
+        {"item_name": "Микросхема", "component_class": "ИС", "part_number": "К2", "unit": "шт", "demand_2026": "7"},
+        {"item_name": "Микросхема", "part_number": "К3", "unit": "упак", "demand_2026": "8"},
+        {"line_no": "2", "item_name": "Реле", "part_number": "К4", "demand_2026": "9", "demand_2027": "1"},
+    ]
+    assert [line.marks for line in lines] == [
+        {}, dict.fromkeys(["item_name", "component_class", "unit"], "merged"), {"item_name": "merged"}, {},
+    ]  # fmt: skip
+
+
+def test_a_merged_cell_makes_no_lines_of_its_own(form):
+    rows = [HEAD, LINE_1, [""] * 8, ["", "", "", "", "", "", "", ""], ["", "", "", "", "", "", "", "", "см. выше"]]
+    reading = read_tables([sheet_of(rows, merged=[(1, column, 4, column) for column in range(8)])], form)
+    assert values(reading) == [VALUES_1]
+    assert why(reading) == [(5, "note")]
+
+
+def test_a_group_heading_merged_over_the_table_is_a_note(form):
+    rows = [HEAD, ["1", "Микросхемы отечественные"], LINE_1]
+    assert why(read_tables([sheet_of(rows, merged=[(1, 1, 1, 7)])], form)) == [(2, "note")]
+    assert len(read_tables([sheet_of(rows)], form).lines) == 2
+
+
+def test_cells_that_hold_dates_are_marked(form):
+    rows = [HEAD, [*LINE_1[:3], "10.01.2026", *LINE_1[4:]], LINE_2]
+    reading = read_tables([sheet_of(rows, dates={(1, 3), (2, 20)})], form)
+    assert [line.marks for line in reading.lines] == [{"part_number": "date"}, {}]
+
+
 def test_the_unit_in_the_heading_is_recorded(read_rows):
     head = [*HEADINGS, "Потребность на 2026 год, тыс. шт."]
     assert read_rows([head, LINE_1[:7]]).tables[0].unit_in_heading == "тыс. шт"
+
+
+@pytest.mark.parametrize(
+    ("years", "unit", "missing"),
+    [
+        (["Потребность на 2026 год, шт.", "Потребность на 2027 год, шт"], "шт", ()),
+        (["2026 (тыс. шт.)", "2027, тысяч штук"], "тыс. шт", ()),
+        (["2026 год, компл.", "2027 год, комплектов"], "компл", ()),
+        (["Потребность на 2026 год, шт.", "Потребность на 2027 год"], "шт", ("unit",)),
+        (["Потребность на 2026 год, тыс.", "Потребность на 2027 год, тыс."], "тыс", ("unit",)),
+        (["Потребность в комплектующих на 2026 год", "Потребность на 2027 год (ед. изм. см. гр. 3)"], "", ("unit",)),
+    ],
+)
+def test_year_headings_that_all_name_a_unit_need_no_column_of_units(read_rows, years, unit, missing):
+    reading = read_rows([HEADINGS[:5] + years, [*LINE_1[:5], "5", "6"]])
+    assert reading.tables[0].unit_in_heading == unit
+    assert (reading.missing_fields, reading.ambiguous_fields) == (missing, {})
+
+
+def test_a_unit_over_the_years_counts_for_all_of_them(read_rows):
+    upper = [*HEADINGS[:5], "Потребность по годам, тыс. шт.", ""]
+    reading = read_rows([upper, [""] * 5 + ["2026", "2027"], [*LINE_1[:5], "5", "6"]])
+    assert (reading.tables[0].unit_in_heading, reading.missing_fields) == ("тыс. шт", ())
+
+
+@pytest.mark.parametrize(
+    ("tail", "cells"),
+    [
+        (["2026 год, шт.", "2027 год, тыс. шт."], ["Лист1!G1", "Лист1!H1"]),
+        (["2026 год, тыс. шт.", "2027 год, тыс. шт.", "Остаток на складе, шт."], ["Лист1!G1", "Лист1!I1"]),
+        (["2026 год", "2027 год, упак", "Законтрактовано (шт)"], ["Лист1!H1", "Лист1!I1"]),
+    ],
+)
+def test_headings_that_name_different_units_are_ambiguous(read_rows, tail, cells):
+    assert read_rows([[*HEADINGS, *tail], LINE_1]).ambiguous_fields == {"unit": cells}
 
 
 @pytest.mark.parametrize("word", ["Итого", "ИТОГО:", "Итoгo", "Всего по разделу", "Подытог", "Общий итог", "Сумма:"])
@@ -235,6 +443,36 @@ def test_headings_repeated_on_a_later_page_are_left_out(read_rows):
     assert why(reading) == [(3, "heading")]
 
 
+def test_headings_in_two_rows_repeated_on_a_later_page_are_left_out(read_rows):
+    upper, lower = [*HEADINGS, "Потребность по годам", ""], [""] * 6 + ["2026", "2027 г."]
+    numbers = [str(n) for n in range(1, 9)]
+    reading = read_rows([upper, lower, numbers, LINE_1, upper, lower, numbers, LINE_2])
+    assert values(reading) == [VALUES_1, VALUES_2]
+    assert [kind for _, kind in why(reading)] == ["numbering", "heading", "heading", "numbering"]
+    assert reading.ambiguous_fields == {}
+
+
+def test_a_second_table_in_another_order_is_refused_and_both_cells_are_named(read_rows):
+    other = [HEAD[0], HEAD[2], HEAD[1], *HEAD[3:6], HEAD[7], HEAD[6]]
+    reading = read_rows([HEAD, LINE_1, [], other, LINE_2])
+    assert reading.ambiguous_fields == {
+        "component_class": ["Лист1!C1", "Лист1!B4"],
+        "item_name": ["Лист1!B1", "Лист1!C4"],
+        "demand_2027": ["Лист1!H1", "Лист1!G4"],
+        "demand_2026": ["Лист1!G1", "Лист1!H4"],
+    }
+
+
+def test_a_column_that_holds_another_field_further_down_is_refused(read_rows):
+    reading = read_rows([HEAD, LINE_1, [*HEAD[:7], "Примечание"], LINE_2])
+    assert reading.ambiguous_fields == {"comment": ["Лист1!H1", "Лист1!H3"]}
+
+
+@pytest.mark.parametrize("word", ["шт", "Прочее", "2026", "Микросхема"])
+def test_cells_that_say_a_word_of_the_headings_make_no_heading(read_rows, word):
+    assert len(read_rows([HEAD, ["1", "Реле", word, "Обозначение", word, "шт", "", ""]]).lines) == 1
+
+
 def test_text_stays_as_typed_and_rows_keep_their_numbers(read_rows):
     reading = read_rows([["Заголовок"], [], HEAD, [], ["1", "  Микро\nсхема ", "", "", "", "", " 1 500,0 "]])
     assert reading.lines[0].row_number == 5
@@ -287,6 +525,122 @@ def test_all_sheets_with_tables_are_read_and_lists_are_not(form):
     assert (reading.sender_inn, reading.sender_inn_cell) == ("0012345678", "Титул!B1")
 
 
+def test_a_table_that_goes_on_without_headings_does_not_vanish_silently(form):
+    reading = read_tables(
+        [
+            sheet_of([["ИНН:", "0012345678", "КПП:", "001201001"], ["1", "2", "3", "4"]], "Титул"),
+            sheet_of([HEAD, LINE_1], "1"),
+            sheet_of([LINE_2, ["", "", "", "5"], ["3", "Реле", "шт", "5"], ["а", "б", "в", "г"]], "2"),
+        ],
+        form,
+    )
+    assert values(reading) == [VALUES_1]
+    assert [tuple(row) for row in reading.left_out] == [
+        ("", "Титул", 2, "not_recognised"), ("", "2", 1, "not_recognised"), ("", "2", 3, "not_recognised"),
+    ]  # fmt: skip
+    assert (reading.rows_seen, reading.rows_recognised) == (4, 1)
+
+
+def test_a_hidden_list_is_no_continuation_and_a_hidden_continuation_is_told(form):
+    codes = [["шт", "796", "Микросхема", "Ремонт"], ["упак", "778", "Реле", "Резерв"]]
+    reading = read_tables(
+        [sheet_of([HEAD, LINE_1], "1"), sheet_of(codes, "Списки", True), sheet_of([LINE_2], "2", True)], form
+    )
+    assert [tuple(row) for row in reading.left_out] == [("", "2", 1, "not_recognised")]
+    assert [tuple(notice) for notice in reading.notices] == [("", "2", "", "hidden_sheet")]
+
+
+def test_rows_of_sheets_without_tables_are_nobodys_where_there_is_no_table(read_rows):
+    reading = read_rows([["1", "Реле", "шт", "5"]])
+    assert (reading.left_out, reading.rows_seen) == ([], 0)
+
+
+def test_what_is_hidden_of_the_table_is_told(form):
+    rows = [["Заявка"], [*HEAD, "Примечание"], LINE_1, LINE_2, ["Итого", "", "", "", "", "", "1500", "50"]]
+    facts = {"hidden_rows": {0, 1, 3, 4, 9}, "hidden_columns": {2, 8, 11}}
+    hidden = read_tables([sheet_of(rows, hidden=True, **facts)], form)
+    assert [tuple(notice) for notice in hidden.notices] == [
+        ("", "Лист1", "", "hidden_sheet"),
+        ("", "Лист1", "A4", "hidden_row"),
+        # The remark's column is hidden too, and holds nothing.
+        ("", "Лист1", "C2", "hidden_column"),
+    ]
+    assert read_tables([sheet_of(rows)], form).notices == []
+
+
+def test_hidden_sheets_rows_and_columns_without_lines_are_nobodys_business(form):
+    lists = [["Код ОКПД2", "Единица измерения", "Вид изделия"], ["26.11.30", "шт", "Микросхема"]]
+    sheets = [
+        sheet_of([HEAD, LINE_1]),
+        sheet_of(lists, "Списки", True, hidden_rows={1}, hidden_columns={0}, uncached={(1, 0)}),
+        sheet_of([HEAD], "Пустой", True),
+    ]
+    assert read_tables(sheets, form).notices == []
+
+
+def test_formulas_that_were_never_calculated_are_told_where_the_table_needs_them(form):
+    rows = [["Всего:", ""], HEAD, [*LINE_1[:7], ""], [], LINE_2, ["Итого", "", "", "", "", "", "", ""]]
+    uncached = {(0, 1), (2, 7), (3, 6), (4, 12), (5, 6)}
+    reading = read_tables([sheet_of(rows, uncached=uncached)], form)
+    assert [tuple(notice) for notice in reading.notices] == [
+        ("", "Лист1", "H3", "no_cached_value"),
+        # A row of nothing but formulas looks blank.
+        ("", "Лист1", "G4", "no_cached_value"),
+    ]
+
+
+def test_so_many_notices_of_a_kind_are_kept(form):
+    rows = [HEAD, *([LINE_1] * (NOTICES_KEPT + 5))]
+    notices = read_tables([sheet_of(rows, hidden_rows=set(range(len(rows))), uncached={(1, 6)})], form).notices
+    assert Counter(notice.what for notice in notices) == {"hidden_row": NOTICES_KEPT, "no_cached_value": 1}
+
+
+SURVEYS = {
+    "ecb-2026": "Потребность города в электронной компонентной базе на 2026–2030 годы",
+    "ecb-2027": "Потребность города в электронной компонентной базе на 2027–2031 годы",
+    "battery-2026": "Потребность города в аккумуляторных батареях на 2026–2030 годы",
+    "short-2026": "Потребность города",
+}
+
+
+@pytest.mark.parametrize(
+    ("above", "code", "cell"),
+    [
+        ([["Обследование", "ecb-2027"]], "ecb-2027", "B1"),
+        ([[], ["Код обследования: ECB–2027"]], "ecb-2027", "A2"),
+        ([["есb-2027"]], "ecb-2027", "A1"),  # Cyrillic е, с
+        ([["", "ПОТРЕБНОСТЬ ГОРОДА в электронной компонентной базе\nна 2027-2031 годы"]], "ecb-2027", "B1"),
+        ([["Потребность города в аккумуляторных батареях на 2026–2030 годы (форма 1)"]], "battery-2026", "A1"),
+        ([["battery-2026"], ["ecb-2026"]], "ecb-2026", "A2"),  # its own wins
+        ([["battery-2026, ecb-2027"]], "ecb-2027", "A1"),
+        ([["battery-2026-copy"], ["xecb-2027"], ["Потребность"]], "", ""),
+        ([], "", ""),
+    ],
+)
+def test_the_survey_that_the_form_names(form, above, code, cell):
+    reading = read_tables([Sheet("", "", False, iter([*above, HEAD, LINE_1]))], replace(form, surveys=SURVEYS))
+    assert (reading.sender_survey, reading.sender_survey_cell) == (code, cell)
+
+
+@pytest.mark.parametrize(
+    ("title_page", "code"),
+    [
+        ([["Обследование:", "battery-2026"]], "battery-2026"),
+        ([[SURVEYS["battery-2026"]]], "battery-2026"),
+        ([["Взамен нашего ответа на battery-2026 сообщаем"]], ""),
+        ([[f"Письмо о том, что {SURVEYS['battery-2026']} уточняется"]], ""),
+    ],
+)
+def test_on_a_sheet_without_a_table_only_a_label_or_the_title_alone_names_the_survey(form, title_page, code):
+    sheets = [sheet_of(title_page, "Титул"), sheet_of([HEAD, LINE_1])]
+    assert read_tables(sheets, replace(form, surveys=SURVEYS)).sender_survey == code
+
+
+def test_a_survey_named_below_the_headings_is_not_the_forms(form):
+    rows = [HEAD, [*LINE_1, "см. battery-2026"]]
+    assert read_tables([sheet_of(rows)], replace(form, surveys=SURVEYS)).sender_survey == ""
+
+
 def test_a_required_column_missing_on_one_sheet_is_missing(form):
     short = [[text for text in HEAD if text != "Вид изделия"], [*LINE_1[:2], *LINE_1[3:]]]
     reading = read_tables([Sheet("", "1", False, iter([HEAD, LINE_1])), Sheet("", "2", False, iter(short))], form)
@@ -307,6 +661,7 @@ def test_a_required_column_missing_on_one_sheet_is_missing(form):
         (["ИНН", "7,7E+09"], "7,7E+09", "B1", "", ""),
         (["ИНН: не знаю"], "не знаю", "A1", "", ""),
         (["ИНН", "КПП", "001201001"], "", "", "001201001", "C1"),
+        (["ИHH: 0012345678, KПП: 001201001"], "0012345678", "A1", "001201001", "A1"),  # Latin H and K
         (["ИНН"], "", "", "", ""),
         (["Наименование", "Винница"], "", "", "", ""),
     ],
@@ -421,3 +776,85 @@ def test_the_same_lines_wherever_the_table_stands_and_however_its_columns_are_or
 def test_the_text_of_a_number_cell_is_what_the_line_holds(answer, xlsx, form):
     reading = read_tables(open_drop(xlsx(answer), Limits()).sheets, form)
     assert reading.lines[0].values["demand_2027"] == cell_text(12.5) == "12.5"
+
+
+WORDS = st.sampled_from(
+    [
+        *HEAD,
+        "Итого",
+        "в т.ч.",
+        "Раздел 1",
+        '"',
+        "—",
+        "5",
+        "1 500",
+        "2026",
+        "шт",
+        "тел. 123",
+        "ИНН",
+        "ecb-2027",
+        "12.10.2026",
+    ]
+)
+GRIDS = st.lists(st.lists(st.one_of(st.just(""), WORDS, st.text(max_size=8)), max_size=10), max_size=12)
+PLACES = st.tuples(st.integers(0, 14), st.integers(0, 11))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    grid=GRIDS,
+    with_table=st.booleans(),
+    merged=st.lists(st.tuples(*[st.integers(0, 14)] * 4), max_size=6),
+    uncached=st.sets(PLACES, max_size=4),
+    hidden=st.booleans(),
+)
+def test_whatever_a_sheet_holds_every_row_below_the_headings_is_accounted_for(
+    grid, with_table, merged, uncached, hidden
+):
+    rows = [HEAD, *grid] if with_table else grid
+    form = Form(
+        programme="ecb",
+        headings={field.name: (field.heading,) for field in fields_of(Programme.ECB)},
+        required=("item_name", DEMAND),
+        horizon=(2026, 2027),
+        surveys=SURVEYS,
+    )
+    merged = [(min(a, c), min(b, d), max(a, c), max(b, d)) for a, b, c, d in merged]
+    facts = {"merged": merged, "uncached": uncached, "hidden_rows": {1, 3}, "hidden_columns": {1}, "dates": uncached}
+    reading = read_tables([Sheet("", "Лист1", hidden, iter(rows), **facts)], form)
+    assert reading.rows_recognised <= reading.rows_seen
+    assert reading.sender_survey in {"", *SURVEYS}
+    assert Reading.from_json(reading.to_json()) == reading
+    if reading.tables:
+        (table,) = reading.tables
+        told = [line.row_number for line in reading.lines] + [row.row_number for row in reading.left_out]
+        below = [n for n, row in enumerate(rows, 1) if n > table.last_row and any(map(str.strip, row))]
+        assert sorted(told) == below
+        assert {name for line in reading.lines for name in line.marks} <= set(table.columns)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_other_spellings_of_the_headings_give_the_same_lines(data):
+    """Case, spaces, line breaks, look-alikes, notes and the wording of the years change nothing."""
+    latin = str.maketrans("АВЕКМНОРСТХаеорсух", "ABEKMHOPCTXaeopcyx")
+
+    def respelt(heading: str) -> str:
+        text = "".join(sign.translate(latin) if data.draw(st.booleans()) else sign for sign in heading)
+        text = data.draw(st.sampled_from([str, str.upper, str.lower]))(text)
+        text = data.draw(st.sampled_from([" ", "\n", "  ", "\u00a0"])).join(text.split())
+        return text + data.draw(st.sampled_from(["", ":", "*", " ", ".", " (при наличии)", "¹"]))
+
+    wordings = ["Потребность на {} год", "{} г.", "{}", "План {}", "Кол-во на {} год, шт.", "Заявка, {}"]
+    years = [data.draw(st.sampled_from(wordings)).format(year) for year in (2026, 2027)]
+    rows = [[*map(respelt, HEADINGS), *years], LINE_1, LINE_2]
+    fields = fields_of(Programme.ECB)
+    form = Form(
+        programme="ecb",
+        headings={field.name: (field.heading,) for field in fields},
+        required=(*(field.name for field in fields if field.required), DEMAND),
+        horizon=(2026, 2027),
+    )
+    reading = read_tables([sheet_of(rows)], form)
+    assert values(reading) == [VALUES_1, VALUES_2]
+    assert (reading.missing_fields, reading.ambiguous_fields) == ((), {})
