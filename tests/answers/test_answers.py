@@ -19,7 +19,7 @@ import xlsxwriter
 from openpyxl import load_workbook
 from psycopg2.extensions import connection as Connection
 
-from include.city_order import answers, archive
+from include.city_order import answers, archive, sandbox
 from include.city_order.site import Site
 from include.city_order.warehouse import SQL_FOLDER
 from tests.conftest import Warehouse
@@ -46,7 +46,7 @@ insert into reference.survey values (
 def zipped(number: int) -> bytes:
     """A ZIP with a workbook: a title, two rows of headings, six lines from row 5 on."""
     sheet = BytesIO()
-    with xlsxwriter.Workbook(sheet) as workbook:
+    with xlsxwriter.Workbook(sheet, {"strings_to_formulas": False}) as workbook:
         rows = workbook.add_worksheet("Лист1")
         rows.write_column("B1", [f"Ответ {number}", "", "Наименование", "изделия", *["Микросхема"] * 6])
         rows.write_column("H4", ["Единица", "=cmd|x", *["шт"] * 5])
@@ -150,28 +150,40 @@ class Town:
                 receipt_no, position, position + 4, item, demand,
             )  # fmt: skip
 
-    def refusal(self, receipt_no: int, rule: str, severity: str, position: int) -> None:
-        """A finding about a line's item."""
+    def finds(
+        self,
+        receipt_no: int,
+        rule: str,
+        severity: str,
+        cell: str,
+        field: str,
+        value: str,
+        message: str,
+        *,
+        position: int = 1,
+        expected: str = "",
+        waiver: str = "",
+        rules: str = RULES,
+    ) -> None:
+        """A finding about a line."""
         self.one(
             """
             insert into quality.finding (
                 receipt_no, rules_version, reference_version, rule_id, severity, member, sheet, cell, line_position,
-                field, value, message
-            ) values (%s, %s, %s, %s, %s, 'a.xlsx', 'Лист1', %s, %s, 'item_name', 'Микросхема', %s)
+                field, value, message, expected, waiver
+            ) values (%s, %s, %s, %s, %s, 'a.xlsx', 'Лист1', %s, %s, %s, %s, %s, %s, %s)
             """,
-            receipt_no, RULES, REFERENCE, rule, severity, f"B{position + 4}", position, f"{rule} {severity}.",
+            receipt_no, rules, REFERENCE, rule, severity, cell, position, field, value, message, expected, waiver,
         )  # fmt: skip
 
+    def refusal(self, receipt_no: int, rule: str, severity: str, position: int) -> None:
+        """A finding about a line's item."""
+        message = f"{rule} {severity}."
+        cell = f"B{position + 4}"
+        self.finds(receipt_no, rule, severity, cell, "item_name", "Микросхема", message, position=position)
+
     def finding(self, receipt_no: int, message: str, rules: str = RULES) -> None:
-        self.one(
-            """
-            insert into quality.finding (
-                receipt_no, rules_version, reference_version, rule_id, severity, member, sheet, cell, line_position,
-                field, value, message
-            ) values (%s, %s, %s, 'L07', 'E', '', 'Лист1', 'H5', 1, 'unit', '=cmd|x', %s)
-            """,
-            receipt_no, rules, REFERENCE, message,
-        )  # fmt: skip
+        self.finds(receipt_no, "L07", "E", "H5", "unit", "=cmd|x", message, rules=rules)
 
     def submission(self, receipt_no: int, items: dict[str, int | None]) -> int:
         """A submission that asks for so many of each item in 2026."""
@@ -288,6 +300,106 @@ def test_a_deleted_answer_is_written_again(warehouse, town: Town, tmp_path: Path
     path.unlink()
     assert town.answer(tmp_path, [receipt_no]) == [receipt_no]
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_answer_that_is_not_what_it_was_is_written_again(warehouse, town: Town, tmp_path: Path, ending: str):
+    receipt_no = town.revision({"A": 5})
+    town.answer(tmp_path, [])
+    (path,) = tmp_path.rglob(f"*.{ending}")
+    content = path.read_bytes()
+    path.write_bytes(content[:100])
+    assert town.answer(tmp_path, [receipt_no]) == [receipt_no]
+    assert path.read_bytes() == content
+
+
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The drops that were opened to be copied."""
+    opened: list[Path] = []
+    plain = sandbox.copy
+    monkeypatch.setattr(sandbox, "copy", lambda path: opened.append(path) or plain(path))
+    return opened
+
+
+def test_a_drop_is_opened_again_only_if_its_facts_changed(warehouse, town: Town, tmp_path: Path, copies: list[Path]):
+    read, unread = town.revision({"A": 5}), town.receipt("rejected", reason="F01")
+    town.reading(read, [])
+    assert town.answer(tmp_path, []) == [read, unread]
+    assert len(copies) == 1, "what was not read has no copy"
+    assert town.answer(tmp_path, [read, unread]) == []
+    assert len(copies) == 1
+    town.finding(read, "Укажите единицу измерения.")
+    assert town.answer(tmp_path, [read, unread]) == [read]
+    assert len(copies) == 2
+
+
+def test_new_code_that_says_the_same_leaves_the_answer(
+    warehouse, town: Town, tmp_path: Path, copies: list[Path], monkeypatch: pytest.MonkeyPatch
+):
+    receipt_no = town.revision({"A": 5})
+    town.reading(receipt_no, [])
+    town.answer(tmp_path, [])
+    written = {path: (tmp_path / path).stat().st_mtime_ns for path in files(tmp_path)}
+    answered_at = town.one("select answered_at from landing.receipt")
+    monkeypatch.setattr(answers, "_code_version", lambda: "newer")
+    assert town.answer(tmp_path, [receipt_no]) == []
+    assert len(copies) == 2, "it was made again, to see"
+    assert {path: (tmp_path / path).stat().st_mtime_ns for path in files(tmp_path)} == written
+    assert town.one("select answered_at from landing.receipt") == answered_at
+    town.answer(tmp_path, [receipt_no])
+    assert len(copies) == 2, "and is known now"
+
+
+def test_a_restored_answer_counts_as_given(warehouse, town: Town, tmp_path: Path):
+    town.revision({"A": 5})
+    town.answer(tmp_path, [])
+    town.one("update landing.receipt set answered_at = null, answer_facts_sha256 = null")
+    assert town.answer(tmp_path, []) == []
+    assert town.one("select answered_at is not null from landing.receipt")
+
+
+def test_a_drop_that_the_archive_lacks_is_our_fault(warehouse, town: Town, tmp_path: Path):
+    receipt_no = town.revision({"A": 5})
+    town.reading(receipt_no, [])
+    archive.path_of(town.archived, town.one("select sha256 from landing.receipt")).unlink()
+    with pytest.raises(FileNotFoundError):
+        town.answer(tmp_path, [])
+    assert town.one("select answered_at is null from landing.receipt where receipt_no = %s", receipt_no)
+
+
+def test_the_agency_s_own_sheet_is_marked_and_all_files_tell_the_finding(warehouse, town: Town, tmp_path: Path):
+    receipt_no = town.revision({"A": 5}, rejected=1)
+    town.reading(receipt_no, [["a.xlsx", "Лист1", 10, "not_recognised"]])
+    town.lines(receipt_no, ("A", 5))
+    town.refusal(receipt_no, "L01", "E", 1)
+    told = {"expected": "шт", "waiver": "так решили"}
+    town.finds(receipt_no, "L07", "W", "H5", "unit", "=cmd|x", "Укажите единицу измерения.", **told)
+    town.answer(tmp_path, [])
+    stem = tmp_path / f"ecb-2026/dep-it/{receipt_no}-protocol"
+    workbook = load_workbook(stem.with_suffix(".xlsx"))
+    own = workbook["Лист1 (a)"]
+    assert (own["B1"].value, own["H5"].value, own["H5"].data_type) == ("Ответ 1", "=cmd|x", "s")
+    said_there = own["H5"].comment.text
+    assert said_there.startswith("Предупреждение: Укажите единицу измерения. Действует разрешение: так решили.")
+    assert said_there.endswith("Введено: =cmd|x\nОжидается: шт")
+    assert own["B5"].comment.text.startswith("Ошибка: L01 E.")
+    assert own["A10"].comment.text.startswith("Эта строка не распознана")
+    told = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
+    assert [(finding["cell"], finding["expected"]) for finding in told["findings"]] == [("B5", ""), ("H5", "шт")]
+    assert (told["survey_code"], told["agency_code"]) == ("ecb-2026", "dep-it")
+    assert (told["reading"]["rows_seen"], told["reading"]["rows_recognised"]) == (9, 7)
+    assert ";'=cmd|x;шт;" in stem.with_suffix(".csv").read_text(encoding="utf-8-sig")
+
+
+def test_a_field_without_a_column_is_not_called_empty(warehouse, town: Town, tmp_path: Path):
+    receipt_no = town.revision({"A": 5}, rejected=1)
+    town.reading(receipt_no, [])
+    town.lines(receipt_no, ("A", 5))
+    town.finds(receipt_no, "L07", "E", "B5", "pack_size", "", "Укажите, сколько штук в упаковке.")
+    town.answer(tmp_path, [])
+    remarks = load_workbook(tmp_path / f"ecb-2026/dep-it/{receipt_no}-protocol.xlsx")["Замечания"]
+    assert (remarks["C2"].value, remarks["E2"].value) == ("B5", "(графы нет)")
 
 
 def test_folders_of_a_drop_never_become_a_path(warehouse, town: Town, tmp_path: Path):

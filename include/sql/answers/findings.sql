@@ -61,7 +61,7 @@ select
     finding.message,
     finding.expected,
     finding.waiver,
-    finding.line_position is null or finding.field = '' or exists(
+    finding.line_position is null or finding.field = '' or exists (
         select 1 from staging.form_column
         where
             form_column.receipt_no = finding.receipt_no and form_column.member = finding.member
