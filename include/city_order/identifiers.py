@@ -9,6 +9,8 @@ from stdnum.ru import inn
 from include.city_order.values import Cleaned
 
 _KPP = re.compile(r"[0-9]{4}[0-9A-Z]{2}[0-9]{3}")
+#: A spreadsheet's way to show a long number; a Cyrillic Е comes of retyping it.
+_SCIENTIFIC = re.compile(r"[0-9]+(?:[.,][0-9]+)?[EeЕе]\+?[0-9]{1,2}")
 
 
 def is_inn(text: str) -> bool:
@@ -46,10 +48,15 @@ def _digits(text: str, length: int) -> bool:
 
 
 def inn_problem(text: str) -> str:
-    """What is wrong with a typed INN by itself: `length`, `zeros`, `checksum`; "" if nothing, or nothing was typed."""
+    """What is wrong with a typed INN by itself: `scientific` (7.7E+09), `length`, `zeros`, `checksum`.
+
+    "" if nothing, or nothing was typed.
+    """
     if not text or restore_inn(text).value:
         return ""
     digits = "".join(text.split())
+    if _SCIENTIFIC.fullmatch(digits):
+        return "scientific"
     if len(digits) != 10 or not digits.isascii() or not digits.isdigit():
         return "length"
     return "zeros" if set(digits) == {"0"} else "checksum"

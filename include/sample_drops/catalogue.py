@@ -1,7 +1,7 @@
 """Every sample drop: where it lies, when it was left, what it is for, what should become of it.
 
 Expectations assume that the drops arrive in the order of their times, each judged on its own night,
-by the rules F01–F04, F07, F08, F10, L03–L08, L12 and D01.
+by the rules of the file and of its lines.
 """
 
 from __future__ import annotations
@@ -219,8 +219,8 @@ CATALOGUE: tuple[Drop, ...] = (
     _rejected("ecb-2026/zoo-fict/Зоопарк ЭКБ.xlsx", "2026-11-11 11:33", 5, Intent.NOT_ON_ROSTER, "F07",
               look=Look.TITLE),
     _quarantined("ecb-2026/mystery-office/Заявка.xlsx", "2026-11-11 11:48", Intent.UNKNOWN_AGENCY),
-    _accepted("ecb-2026/college-automation/Партномера латиницей.xlsx", "2026-11-11 12:24", 9,
-              Intent.SPELLINGS),
+    _warned("ecb-2026/college-automation/Партномера латиницей.xlsx", "2026-11-11 12:24", 9,
+            Intent.SPELLINGS, "L11"),
     _accepted("ecb-2026/dorogi-fict/Дороги ЭКБ.xlsx", "2026-11-11 13:27", 10, Intent.PACKS, look=Look.TITLE),
     _warned("ecb-2026/gkb-15-fict/ЭКБ ГКБ 15.xlsx", "2026-11-11 14:04", 11, Intent.NO_DEMAND, "L06",
               look=FORM),

@@ -115,7 +115,8 @@ def test_generic_products_of_two_codes_are_two_lines(site: Site):
     generic = {"part_number": "", "item_name": "Микросхема"}
     leave(site, "ecb-2026/gorsvet/1.csv", answer(generic, generic | {"okpd2_code": "26.11.30.120"}))
     collect(site)
-    assert verdicts(site) == {"ecb-2026/gorsvet/1.csv": "accepted"}
+    assert verdicts(site) == {"ecb-2026/gorsvet/1.csv": "accepted_with_warnings"}
+    assert select(site, "select distinct rule_id from quality.standing_finding") == [{"rule_id": "L10"}]
 
 
 def test_a_backfill_hears_an_agency_that_joined_the_roster(site: Site, tmp_path: Path):

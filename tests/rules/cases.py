@@ -5,10 +5,13 @@ The good answer lies as near to the bad one as the rule lets it: 23:59:59 is in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 from include.city_order.vocabulary import MOSCOW
 
@@ -72,6 +75,9 @@ LINES: dict[str, Line] = {
     },
 }
 
+_WARNED = "accepted_with_warnings"
+_FORM = "Форма"
+
 #: Rows of a case's sheet, counted from 1: INN and KPP, a blank one, the headings, the lines.
 HEADING_ROW = 4
 FIRST_LINE, SECOND_LINE = 5, 6
@@ -105,7 +111,9 @@ class Agency(NamedTuple):
 class Answer:
     """What an agency sends. `inn` and `kpp` are typed for its own; `columns` adds or (None) removes headings.
 
-    `raw` are bytes in place of a form, `rows_only` rows in place of one. `copies` are left one second apart.
+    `named` is the survey that the form names, in row 3; `below` are rows under the lines that are none. `change` is
+    done to the workbook and its sheet last, with so many `lines_added`, and `parts` are put into its archive. `raw` are
+    bytes in place of a form, `rows_only` rows in place of one. `copies` are left one second apart.
     """
 
     lines: tuple[Mapping[str, str], ...] = ({},)
@@ -113,6 +121,11 @@ class Answer:
     kpp: str | None = None
     columns: Mapping[str, str | None] = field(default_factory=dict)
     twice: str = ""
+    named: str = ""
+    below: tuple[Mapping[str, str], ...] = ()
+    change: Callable[[Workbook, Worksheet], Any] | None = None
+    lines_added: int = 0
+    parts: Mapping[str, bytes] = field(default_factory=dict)
     raw: bytes = b""
     rows_only: tuple[tuple[str, ...], ...] = ()
     copies: int = 1
@@ -131,9 +144,10 @@ class Answer:
         return [
             ["ИНН", (self.inn or agency.inn).format(agency=agency)],
             ["КПП", (self.kpp or agency.kpp).format(agency=agency)],
-            [],
+            ["Обследование", self.named] if self.named else [],
             [*headings.values(), *again],
             *([{**LINES[programme], **line}.get(name, "") for name in headings] for line in self.lines),
+            *([row.get(name, "") for name in headings] for row in self.below),
         ]
 
 
@@ -141,8 +155,9 @@ class Answer:
 class Case:
     """A rule, told from others by its suite, field and notes; two answers; and where the bad one breaks it.
 
-    `cell` is the finding's: a field's name and a row become the address; any other text is meant as it is. `value` is
-    what was typed there, `meant` the finding's field where the rule leaves it open (`*`).
+    `cell` is the finding's: a field's name and a row become the address; any other text is meant as it is, on the
+    `sheet` that is said. `value` is what was typed there, `expected` what would be right, `meant` the finding's field
+    where the rule leaves it open (`*`).
     """
 
     suite: str
@@ -153,9 +168,18 @@ class Case:
     good: Answer
     bad: Answer
     cell: str | tuple[str, int] = ""
+    sheet: str | None = None
     value: str = ""
+    expected: str = ""
     meant: str = ""
     programme: str = "ecb"
+
+    @property
+    def place(self) -> str:
+        """The finding's sheet: the form, if a cell of a line is meant; cells of the title block name it themselves."""
+        if self.sheet is not None:
+            return self.sheet
+        return "" if isinstance(self.cell, str) else _FORM
 
     @property
     def address(self) -> str:
@@ -168,16 +192,20 @@ class Case:
 def _line(
     suite: str, rule_id: str, name: str, notes: str, good: str, bad: str, verdict: str = "rejected", **rest
 ) -> Case:
-    """A case of one cell: `good` and `bad` are typed into the column `name`, and nothing else differs."""
+    """A case of one cell: `good` and `bad` are typed into the column `name`, and nothing else differs.
+
+    `also` is typed into both, under `columns` that both have beside those of the form.
+    """
     also = rest.pop("also", {})
+    columns = rest.pop("columns", {})
     return Case(
         suite,
         rule_id,
         rest.pop("field", name),
         notes,
         verdict,
-        Answer(lines=({**also, name: good},)),
-        Answer(lines=({**also, name: bad},)),
+        Answer(lines=({**also, name: good},), columns=columns),
+        Answer(lines=({**also, name: bad},), columns=columns),
         cell=rest.pop("cell", (name, FIRST_LINE)),
         value=bad,
         meant=name,
@@ -185,15 +213,45 @@ def _line(
     )
 
 
-_WARNED = "accepted_with_warnings"
-_FORM = "Форма"
 _NULL_TWIN = 'A blank passes "between": this is its twin.'
+_LEAD_CODE = "27.20.22.000"
 _FRACTION = "Fractional pieces; half a thousand is five hundred pieces, and right."
+
+_THOUSANDS = {f"demand_{year}": f"Потребность на {year} год, тыс. шт" for year in (2026, 2027)}
+#: A row with two filled cells that is neither a line nor anything else that forms hold.
+_OF_NO_KIND = {"stock": "5", "used_in": "Светофор"}
+
+
+def _distinct(number: int) -> tuple[Line, ...]:
+    """So many lines, none of which repeats another."""
+    return tuple({"used_in": f"Светофор {which}"} for which in range(number))
+
+
+def _beside_a_hidden_sheet(book: Workbook, sheet: Worksheet) -> None:
+    """A second sheet with a table of its own, hidden."""
+    hidden = book.add_worksheet("Старое")
+    hidden.write_row(0, 0, [*HEADINGS["ecb"].values()])
+    hidden.write_row(1, 0, [{**LINES["ecb"], "used_in": "Светофор"}.get(name, "") for name in HEADINGS["ecb"]])
+    hidden.hide()
+
+
+def _notice(
+    notes: str,
+    change: Callable[[Workbook, Worksheet], Any] | None,
+    cell: str,
+    *,
+    sheet: str = _FORM,
+    **rest: Any,
+) -> Case:
+    """A case of a fact about the file itself."""
+    told = Answer(change=change, **rest)
+    return Case("notice", "F05", "", notes, _WARNED, Answer(), told, cell=cell, sheet=sheet)
+
 
 CASES: tuple[Case, ...] = (
     # file.json
     Case("file", "F01", "", "Unreadable, encrypted, or over the limits.", "rejected",
-         Answer(), Answer(raw=b"%PDF-1.7\n1 0 obj\n"), value="unknown_format"),
+         Answer(), Answer(raw=b"%PDF-1.7\n1 0 obj\n"), value="pdf"),
     Case("file", "F02", "", "No table whose headings we know: said once, not once for each required heading.",
          "rejected",
          Answer(rows_only=(("Потребность отсутствует",),)), Answer(rows_only=(("Потребность уточняется",),))),
@@ -204,16 +262,38 @@ CASES: tuple[Case, ...] = (
          Answer(), Answer(on_roster=False)),
     Case("file", "F07", "sender_kpp",
          "Branches share an INN, so the KPP decides whose answer it is. Where the INN itself is wrong, F10 says so.",
-         "rejected", Answer(kpp="{agency.kpp}"), Answer(kpp="001299999"), cell=f"{_FORM}!B2", value="001299999"),
+         "rejected", Answer(kpp="{agency.kpp}"), Answer(kpp="001299999"), cell=f"{_FORM}!B2", value="001299999",
+         expected="{agency.kpp}"),
     Case("file", "F08", "", "Received after 23:59:59 Moscow time of the closing date.", _WARNED,
          Answer(left_at=CLOSES), Answer(left_at=CLOSES + timedelta(seconds=1))),
     Case("file", "F10", "sender_inn", "Wrong length, only zeros, or a wrong check digit.", "rejected",
-         Answer(), Answer(inn="0010000001"), cell=f"{_FORM}!B1", value="0010000001"),
+         Answer(), Answer(inn="0010000001"), cell=f"{_FORM}!B1", value="0010000001", expected="{agency.inn}"),
     Case("file", "F10", "sender_inn", "A right INN, but not the folder's agency.", "rejected",
-         Answer(), Answer(inn=Agency(0).inn), cell=f"{_FORM}!B1", value=Agency(0).inn),
+         Answer(), Answer(inn=Agency(0).inn), cell=f"{_FORM}!B1", value=Agency(0).inn, expected="{agency.inn}"),
     Case("file", "F10", "sender_inn", "Nine digits: with a zero before them they are the agency's INN.", _WARNED,
          Answer(), Answer(inn="{agency.inn_without_zero}"), cell=f"{_FORM}!B1",
-         value="{agency.inn_without_zero}"),
+         value="{agency.inn_without_zero}", expected="{agency.inn}"),
+    Case("file", "F10", "sender_inn", "An INN that was stored as a number and shown in powers of ten.", "rejected",
+         Answer(), Answer(inn="7,7E+09"), cell=f"{_FORM}!B1", value="7,7E+09", expected="{agency.inn}"),
+    Case("file", "F11", "sender_survey",
+         "The form names another survey than its folder. What it lacks of this one's is not told beside it.",
+         "rejected",
+         Answer(named="ecb-rules"), Answer(named="battery-rules", columns={"component_class": None}),
+         cell=f"{_FORM}!B3", value="battery-rules", expected="Опрос для проверки правил: ecb"),
+    Case("file", "F09", "", "Rows that are of no known kind are not counted.", _WARNED,
+         Answer(lines=_distinct(19), below=(_OF_NO_KIND,)), Answer(lines=_distinct(18), below=(_OF_NO_KIND,))),
+    # notice.json
+    _notice("A hidden sheet holds a table: read, and told.", _beside_a_hidden_sheet, "", sheet="Старое",
+            lines_added=1),
+    _notice("A hidden row holds data: read, and told.",
+            lambda book, sheet: sheet.set_row(FIRST_LINE - 1, None, None, {"hidden": True}), f"A{FIRST_LINE}"),
+    _notice("A hidden column holds data: read, and told.",
+            lambda book, sheet: sheet.set_column("D:D", None, None, {"hidden": True}), "D4"),
+    _notice("A formula whose result was never stored reads as blank.",
+            lambda book, sheet: sheet.write_formula("J5", "=1+1", None, ""), "J5"),
+    _notice("Macros are never run.", None, "", sheet="", parts={"xl/vbaProject.bin": b"macros"}),
+    _notice("What links to other files shows what it showed last; whether that is true only the agency knows.",
+            None, "", sheet="", parts={"xl/externalLinks/externalLink1.xml": b"<externalLink/>"}),
     # heading.json
     Case("heading", "F02", "*", "A required field maps to no column.", "rejected",
          Answer(columns={"used_in": None}), Answer(columns={"component_class": None}), meant="component_class"),
@@ -230,7 +310,15 @@ CASES: tuple[Case, ...] = (
          Answer(lines=({"demand_2026": "0", "demand_2027": "1"},)),
          Answer(lines=({"demand_2026": "0", "demand_2027": "—"},)),
          cell=("item_name", FIRST_LINE), value="Микроконтроллер"),
+    _line("line", "L01", "item_name", "A line that does not say what is wanted.", "Микроконтроллер", ""),
     _line("line", "L07", "unit", "Unit not resolved.", "796", "ведро"),
+    _line("line", "L07", "unit",
+          "The headings of the quantities name another unit than the line.",
+          "798", "шт", columns=_THOUSANDS, expected="тыс. шт"),
+    _line("line", "L09", "amount_rub",
+          "The stated sum differs from price × all quantities, where all of them are understood.",
+          "3015", "3015,08", _WARNED, columns={"amount_rub": "Сумма, руб."},
+          also={"unit_price_rub": "100"}, expected="3000"),
     Case("line", "L07", "pack_size", "A pack, set or reel without a size.", "rejected",
          Answer(lines=({"unit": "упак", "pack_size": "25"},)), Answer(lines=({"unit": "упак"},)),
          cell=("pack_size", FIRST_LINE)),
@@ -245,16 +333,39 @@ CASES: tuple[Case, ...] = (
          Answer(columns={"demand_2031": "Потребность на 2031 год"}),
          Answer(columns={"demand_2031": "Потребность на 2031 год"}, lines=({"demand_2031": "7"},)),
          cell=("demand_2031", FIRST_LINE), value="7", meant="demand_2031"),
+    # ecb_line.json
+    _line("ecb_line", "L10", "part_number",
+          "Only a generic name, no part number. Where a date stands in its place, L16 says so.",
+          "К1986ВЕ92QI", "", _WARNED),
+    _line("ecb_line", "L11", "part_number", "The spelling differs from every known one of the same matching key.",
+          "MDR32F9Q2I", "К 1986-BE92QI", _WARNED, expected="К1986ВЕ92QI"),
+    _line("ecb_line", "L16", "part_number", "A part number that a spreadsheet turned into a date: never guessed.",
+          "10.01-2", "10.янв", _WARNED),
+    # total.json
+    Case("total", "F06", "*",
+         "A stated total is none of the sums that it may be: the sheet so far, a section, the sheet, the file.",
+         _WARNED,
+         Answer(below=({"item_name": "Итого", "demand_2026": "10,5", "demand_2027": "20"},)),
+         Answer(below=({"item_name": "Итого", "demand_2026": "10,6", "demand_2027": "20"},)),
+         cell=("demand_2026", SECOND_LINE), value="10,6", expected="10", meant="demand_2026"),
     # battery_line.json
     _line("battery_line", "L12", "chemistry", "A battery without a chemistry cannot be ordered.",
-          "свинцово-кислотная", "хорошая", programme="battery"),
-    _line("battery_line", "L12", "voltage_v", _NULL_TWIN, "12", "", programme="battery"),
+          "свинцово-кислотная", "хорошая", programme="battery", also={"okpd2_code": _LEAD_CODE, "voltage_v": "12"}),
+    _line("battery_line", "L12", "voltage_v", _NULL_TWIN, "12,8", "", programme="battery"),
     _line("battery_line", "L12", "voltage_v",
           "A battery without a voltage cannot be ordered; 1500 V is the upper end of low-voltage direct current.",
           "1500", "1501", programme="battery"),
     _line("battery_line", "L12", "capacity_ah", _NULL_TWIN, "7,2", "", programme="battery"),
     _line("battery_line", "L12", "capacity_ah", "A battery without a capacity cannot be ordered.",
           "0,1", "0", programme="battery"),
+    _line("battery_line", "L13", "energy_kwh",
+          "Stated energy of one battery against V × Ah / 1000; the computed one counts.",
+          "5,376", "5,38", _WARNED, programme="battery", columns={"energy_kwh": "Энергия, кВт·ч"}, expected="5,12"),
+    _line("battery_line", "L14", "voltage_v", "The voltage is no whole number of cells of that chemistry.",
+          "12,5", "12", _WARNED, programme="battery", expected="12,8"),
+    _line("battery_line", "L15", "okpd2_code",
+          "The code is in a class of other chemistries. A code that does not exist is L03's.",
+          "27.20.23", "27.20.23.110", _WARNED, programme="battery"),
     # receipt.json
     Case("receipt", "F03", "",
          "The same content as the answer that stood: not loaded again. Known only when all receipts of an agency are "

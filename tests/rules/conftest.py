@@ -6,6 +6,7 @@ import csv
 import os
 import secrets
 import shutil
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -28,7 +29,7 @@ INGEST = "city_order_ingest"
 SURVEY = """
 survey: {code}
 programme: {programme}
-title: Опрос для проверки правил
+title: "Опрос для проверки правил: {programme}"
 opens: 2021-10-01
 closes: {closes}
 rules_as_of: 2026-10-01
@@ -38,17 +39,20 @@ okpd2: ["{asked_for}"]
 roster: [{roster}]
 """
 
+_TOLD = ("rule_id", "severity", "field", "sheet", "cell", "value", "expected", "message")
+
 
 @dataclass(frozen=True)
 class Ended:
     """How a receipt ended.
 
-    Findings are (rule, severity, field, cell, value, sentence); `lines` counts accepted, rejected and duplicate.
+    Findings are (rule, severity, field, sheet, cell, value, expected, sentence); `lines` counts accepted, rejected and
+    duplicate.
     """
 
     verdict: str
     reason: str
-    findings: list[tuple[str, str, str, str, str, str]]
+    findings: list[tuple[str, ...]]
     lines: tuple[int, int, int]
 
 
@@ -128,7 +132,7 @@ def _write_surveys(folder: Path) -> None:
 def _leave(inbox: Path, case: Case, agency: Agency, answer: Answer) -> None:
     folder = inbox / f"{case.programme}-rules" / agency.code
     folder.mkdir(parents=True)
-    content = answer.raw or _workbook(answer.rows(case.programme, agency))
+    content = answer.raw or _workbook(answer, answer.rows(case.programme, agency))
     for number in range(answer.copies):
         file = folder / f"{number}.xlsx"
         file.write_bytes(content)
@@ -136,7 +140,7 @@ def _leave(inbox: Path, case: Case, agency: Agency, answer: Answer) -> None:
         os.utime(file, ns=(moment, moment))
 
 
-def _workbook(rows: list[list[str]]) -> bytes:
+def _workbook(answer: Answer, rows: list[list[str]]) -> bytes:
     buffer = BytesIO()
     with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
         sheet = book.add_worksheet("Форма")
@@ -144,6 +148,11 @@ def _workbook(rows: list[list[str]]) -> bytes:
             for column, text in enumerate(row):
                 if text:
                     sheet.write_string(row_number, column, text)
+        if answer.change:
+            answer.change(book, sheet)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        for name, content in answer.parts.items():
+            archive.writestr(name, content)
     return buffer.getvalue()
 
 
@@ -160,11 +169,7 @@ def _ended(site: Site) -> dict[str, Ended]:
         agency: Ended(
             receipt["verdict"],
             receipt["reason"],
-            [
-                (row["rule_id"], row["severity"], row["field"], row["cell"], row["value"], row["message"])
-                for row in findings
-                if row["receipt_no"] == receipt["receipt_no"]
-            ],
+            [tuple(row[name] for name in _TOLD) for row in findings if row["receipt_no"] == receipt["receipt_no"]],
             (receipt["lines_accepted"], receipt["lines_rejected"], receipt["lines_duplicate"]),
         )
         for agency, receipt in last.items()

@@ -11,8 +11,14 @@ from tests.rules.conftest import Ended
 
 Key = tuple[str, str, str, str]
 
+#: What needs other surveys and other agencies to be broken has cases of its own: test_across.py.
+ACROSS = "across"
+
 RULES: dict[Key, suites.Rule] = {
-    (suite.name, rule.rule_id, rule.field, rule.notes): rule for suite in suites.load() for rule in suite.rules
+    (suite.name, rule.rule_id, rule.field, rule.notes): rule
+    for suite in suites.load()
+    if suite.stage != ACROSS
+    for rule in suite.rules
 }
 
 
@@ -25,7 +31,8 @@ def named(case: Case) -> str:
 
 
 def test_every_rule_has_one_case_and_every_case_a_rule():
-    assert len(RULES) == sum(len(suite.rules) for suite in suites.load()), "two rules have the same notes"
+    written = sum(len(suite.rules) for suite in suites.load() if suite.stage != ACROSS)
+    assert len(RULES) == written, "two rules have the same notes"
     assert sorted(map(key, CASES)) == sorted(RULES)
 
 
@@ -51,8 +58,10 @@ class TestCase:
         rule = RULES[key(case)]
         agency = agency_of(case, "bad")
         ended = judged[agency.code]
-        value = case.value.format(agency=agency)
-        expected = (rule.rule_id, rule.severity.value, case.meant or case.field, case.address, value, rule.sentence)
+        expected = (
+            rule.rule_id, rule.severity.value, case.meant or case.field, case.place, case.address,
+            case.value.format(agency=agency), case.expected.format(agency=agency), rule.sentence,
+        )  # fmt: skip
         assert ended.findings == [expected]
         assert ended.verdict == case.verdict
 
@@ -60,7 +69,7 @@ class TestCase:
         rule = RULES[key(case)]
         accepted, rejected, duplicate = judged[agency_of(case, "bad").code].lines
         if rule.severity is Severity.WARNING and case.verdict != "duplicate":
-            assert (accepted, rejected, duplicate) == (len(case.bad.lines), 0, 0)
+            assert (accepted, rejected, duplicate) == (len(case.bad.lines) + case.bad.lines_added, 0, 0)
         elif case.verdict == "duplicate" or rule.rule_id == "D01":
             assert (rejected, duplicate) == (0, 1)
         else:
