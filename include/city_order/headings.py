@@ -19,6 +19,9 @@ HEADING_ROWS = 3
 #: So many columns must be recognised before a row counts as a heading: fewer happen by chance.
 LEAST_COLUMNS = 3
 
+#: A word under a heading («количество», «тыс. шт.») is no longer.
+_WORD_LENGTH = 30
+
 #: First row, first column, last row, last column, from 0.
 Merged = tuple[int, int, int, int]
 
@@ -222,7 +225,9 @@ def find_heading(rows: list[list[str]], headings: Headings, merged: Sequence[Mer
             )
             if score > best_score:
                 best, best_score = Heading(first, last, _best_columns(strengths), texts), score
-    return _with_row_below(best, rows, headings, merged) if best else None
+    if best:
+        best = _with_row_above(_with_row_below(best, rows, headings, merged), rows, headings, merged)
+    return best
 
 
 def _written_out(text: str) -> str:
@@ -241,20 +246,44 @@ def _words(text: str) -> list[tuple[str, bool]]:
     return [(word, bool(dot)) for word, dot in _ABBREVIATED.findall(_written_out(text))]
 
 
-def _with_row_below(heading: Heading, rows: list[list[str]], headings: Headings, merged: Sequence[Merged]) -> Heading:
-    """The heading with the row below it, if that says more about the years («количество», «сумма») and no item."""
+def _with_row_above(heading: Heading, rows: list[list[str]], headings: Headings, merged: Sequence[Merged]) -> Heading:
+    """The heading with the row above it, if that stands over the years and not over the first column, as a title does.
+
+    The fields stay where they are: it is for the unit that such a row may name.
+    """
     years = [column for name, found in heading.columns.items() if name.startswith(f"{DEMAND}_") for column in found]
-    others = [column for found in heading.columns.values() for column in found if column not in years]
+    first = min(heading.texts)
+    if not years or heading.first == 0 or heading.last - heading.first + 1 == HEADING_ROWS:
+        return heading
+    said = {column: text for column, text in enumerate(rows[heading.first - 1]) if text.strip()}
+    if not said or min(said) <= first or min(said) > max(years):
+        return heading
+    if any(len(text) > _WORD_LENGTH for column, text in said.items() if column < min(years)):
+        return heading
+    texts, strengths = _matched(rows, heading.first - 1, heading.last, headings, merged)
+    if _best_columns(strengths) != heading.columns:
+        return heading
+    return Heading(heading.first - 1, heading.last, heading.columns, texts)
+
+
+def _with_row_below(heading: Heading, rows: list[list[str]], headings: Headings, merged: Sequence[Merged]) -> Heading:
+    """The heading with the row below it, if that says more about the years («количество», «шт.») and no item."""
     if heading.last + 1 == len(rows) or heading.last - heading.first + 1 == HEADING_ROWS:
         return heading
-    below = dict(enumerate(rows[heading.last + 1]))
-    said = [below.get(column, "").strip() for column in years]
-    if not any(said) or any(text.strip() for text in (below.get(column, "") for column in others)):
+    below = {column: text.strip() for column, text in enumerate(rows[heading.last + 1]) if text.strip()}
+    fields = {column: name for name, found in heading.columns.items() for column in found}
+    said = [text for column, text in below.items() if fields.get(column, "").startswith(f"{DEMAND}_")]
+    items = [column for column in below if fields.get(column) in ("line_no", "item_name", "part_number")]
+    if not any(any(map(str.isalpha, text)) for text in said) or items:
         return heading
-    if any(sign.isdigit() for text in said for sign in text) or not any(any(map(str.isalpha, text)) for text in said):
+    if any(len(text) > _WORD_LENGTH or any(map(str.isdigit, text)) for text in below.values()):
         return heading
     texts, strengths = _matched(rows, heading.first, heading.last + 1, headings, merged)
-    return Heading(heading.first, heading.last + 1, _best_columns(strengths), texts)
+    columns = _best_columns(strengths)
+    for name, found in heading.columns.items():
+        if not name.startswith(f"{DEMAND}_"):
+            columns[name] = found
+    return Heading(heading.first, heading.last + 1, columns, texts)
 
 
 def _matched(

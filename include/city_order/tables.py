@@ -44,7 +44,10 @@ _PREPRINTED = frozenset({"line_no", "unit", "component_class", "chemistry", "bat
 #: So many filled cells, a number among them, make a row without headings over it look like a line.
 _CELLS_OF_A_LINE = 4
 
-_TOTAL = re.compile(r"(итого?|подытог|всего)\b|общий итог|общее количество|сумма\W*$|в\s*т\.?\s*ч\b|в\s+том\s+числе\b")
+_TOTAL = re.compile(
+    r"(и ?т ?о ?г(?: ?о)?|подытог|в ?с ?е ?г ?о)\b|общий итог|общее количество|сумма\W*$"
+    r"|в\s*т\.?\s*ч\b|в\s+том\s+числе\b"
+)
 _PART_OF_TOTAL = re.compile(r"в\s*т\.?\s*ч\b|в\s+том\s+числе\b")
 _SIGNATURE = re.compile(
     r"(исполнитель|исп\.|руководител|директор|начальник|ответственн|главный|гл\.|бухгалтер|заместител|подпись|согласован"
@@ -54,9 +57,13 @@ _NOTE = re.compile(r"[*¹²³]|примеч|прим\.|справочно|вни
 _GROUP = re.compile(r"(?:[\divx]{1,5}[.)]?\s*)?(?:раздел|подраздел|группа\b|глава|часть\s+\d)")
 #: Both words in one sentence.
 _SENTENCE = r"(?:[^.!?;]|\bгг?\.){0,120}?"
-_NIL = re.compile(rf"потребност{_SENTENCE}\bотсутству|\bотсутству{_SENTENCE}\bпотребност")
+_NIL = re.compile(
+    rf"потребност{_SENTENCE}\bотсутству|\bотсутству{_SENTENCE}\bпотребност"
+    r"|\b(?:нет|не име\w+|не испытыва\w+) потребност"
+    rf"|\bпотребност[иь]{_SENTENCE}\b(?:нет|не имеется|не имеем|не имеет|не заявля\w+|не планируется)(?=\W*$)"
+)
 _NIL_EXPLAINED = re.compile(r"\bесли\b|\bпри отсутствии\b|\bукажите\b|\bнапишите\b|\bв случае\b")
-_COLUMN_NUMBER = re.compile(r"\(?(\d{1,2})\)?\.?(?:\s*=.*)?|[а-яa-z]")
+_COLUMN_NUMBER = re.compile(r"\(?(\d{1,2})(?:\.\d)?\)?\.?(?:\s*=.*)?|[а-яa-z]")
 #: A number, however written, and no date.
 _NUMBER = re.compile(r"\s*(?![0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2})[+-]?[0-9][0-9\s.,'’]*")
 _YEAR = re.compile(r"\s*20[0-9]{2}\s*")
@@ -221,7 +228,7 @@ def _fits(row: list[str], table: TableFound) -> bool:
 
 def _says_nil(text: str) -> bool:
     """Whether a cell says that there is no demand. To explain what to write then is not to say it."""
-    if "тсутств" not in text and "ТСУТСТВ" not in text:
+    if "отреб" not in text and "ОТРЕБ" not in text:
         return False
     plain = _plain(text)
     return bool(_NIL.search(plain)) and not _NIL_EXPLAINED.search(plain)
@@ -435,7 +442,8 @@ def _numbers_columns(filled: list[str]) -> bool:
         all(matches)
         and len(numbers) > 1
         and numbers[0] == 1
-        and all(later == earlier + 1 for earlier, later in pairwise(numbers))
+        and all(later in (earlier, earlier + 1) for earlier, later in pairwise(numbers))
+        and numbers[-1] > len(numbers) / 2
     )
 
 

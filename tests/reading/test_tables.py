@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+import io
 from collections import Counter
 from dataclasses import replace
 
 import pytest
+import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -173,7 +176,10 @@ def test_three_heading_rows_and_a_row_that_numbers_the_columns(read_rows):
     assert why(reading) == [(5, "numbering")]
 
 
-@pytest.mark.parametrize("numbers", [["(1)", "(2)", "(3)"], ["А", "Б", "1", "2"], ["1.", "2.", "3.", "4=2+3"]])
+@pytest.mark.parametrize(
+    "numbers",
+    [["(1)", "(2)", "(3)"], ["А", "Б", "1", "2"], ["1.", "2.", "3.", "4=2+3"], ["1", "2", "2.1", "2.2", "3", "4"]],
+)
 def test_other_ways_to_number_the_columns(read_rows, numbers):
     assert why(read_rows([HEAD, numbers, LINE_1])) == [(2, "numbering")]
 
@@ -315,6 +321,37 @@ def test_cells_that_hold_dates_are_marked(form):
     assert [line.marks for line in reading.lines] == [{"part_number": "date"}, {}]
 
 
+def test_a_row_of_units_below_the_headings_belongs_to_them(read_rows):
+    units = ["", "", "", "", "", "код", "тыс. шт.", "тыс. шт."]
+    reading = read_rows([[*HEADINGS, "2026", "2027"], units, LINE_1])
+    assert values(reading) == [VALUES_1]
+    assert (reading.tables[0].last_row, reading.tables[0].unit_in_heading) == (2, "тыс. шт")
+
+
+@pytest.mark.parametrize(
+    "above", [["", "", "", "", "", "", "Потребность, тыс. шт.", ""], ["", "", "ТТХ", "", "", "", "тыс. шт."]]
+)
+def test_a_row_over_the_years_alone_belongs_to_the_headings(read_rows, above):
+    reading = read_rows([["Заявка"], above, [*HEADINGS, "2026", "2027"], LINE_1])
+    assert values(reading) == [VALUES_1]
+    assert (reading.tables[0].first_row, reading.tables[0].unit_in_heading) == (2, "тыс. шт")
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        ["Потребность города, тыс. шт."],
+        ["", "ИНН", "0012345678", "", "", "", "КПП", "001201001"],
+        ["", "", "", "", "", "", "", "Утверждаю"],
+        ["", "", "", "", "", "", "Стоимость", ""],
+    ],
+)
+def test_other_rows_above_the_headings_do_not(read_rows, above):
+    reading = read_rows([above, [*HEADINGS, "2026", "2027"], LINE_1])
+    assert values(reading) == [VALUES_1]
+    assert (reading.tables[0].first_row, reading.tables[0].unit_in_heading) == (2, "")
+
+
 def test_the_unit_in_the_heading_is_recorded(read_rows):
     head = [*HEADINGS, "Потребность на 2026 год, тыс. шт."]
     assert read_rows([head, LINE_1[:7]]).tables[0].unit_in_heading == "тыс. шт"
@@ -355,7 +392,9 @@ def test_headings_that_name_different_units_are_ambiguous(read_rows, tail, cells
     assert read_rows([[*HEADINGS, *tail], LINE_1]).ambiguous_fields == {"unit": cells}
 
 
-@pytest.mark.parametrize("word", ["Итого", "ИТОГО:", "Итoгo", "Всего по разделу", "Подытог", "Общий итог", "Сумма:"])
+@pytest.mark.parametrize(
+    "word", ["Итого", "ИТОГО:", "И Т О Г О:", "Итoгo", "Всего по разделу", "Подытог", "Общий итог", "Сумма:"]
+)
 def test_totals_are_left_out_and_kept_for_comparison(read_rows, word):
     for row in ([word, "", "", "", "", "", "1500", "50"], ["", word, "", "", "", "", "1500", "50"]):
         reading = read_rows([HEAD, LINE_1, row])
@@ -685,6 +724,10 @@ def test_an_inn_inside_the_table_is_not_the_senders(read_rows):
         [HEAD, ["1", "Потребность отсутствует"]],
         [HEAD, ["1", "потребность отсутствует", "", "", "", "", "0", "-"]],
         [HEAD, [], ["", "", "Потребности отсутствуют"]],
+        [["Нет потребности"]],
+        [["Потребности в электронных компонентах на 2026–2030 годы нет."]],
+        [["ГБУ «Ромашка» не имеет потребности в электронных компонентах"]],
+        [["Потребность в изделиях: не планируется"], HEAD],
     ],
 )
 def test_a_nil_return(read_rows, rows):
@@ -700,6 +743,8 @@ def test_a_nil_return(read_rows, rows):
         [["Если потребность отсутствует, напишите «потребность отсутствует» в первой строке"], HEAD],
         [HEAD],
         [["Отечественный аналог отсутствует"], HEAD],
+        [["Потребность есть, но сведений о ценах нет в наличии"], HEAD],
+        [["Если потребности нет, так и напишите"], HEAD],
     ],
 )
 def test_no_nil_return(read_rows, rows):
@@ -858,3 +903,30 @@ def test_other_spellings_of_the_headings_give_the_same_lines(data):
     reading = read_tables([sheet_of(rows)], form)
     assert values(reading) == [VALUES_1, VALUES_2]
     assert (reading.missing_fields, reading.ambiguous_fields) == ((), {})
+
+
+def test_what_a_workbook_says_beside_its_values_reaches_the_reading(form):
+    buffer = io.BytesIO()
+    book = xlsxwriter.Workbook(buffer, {"in_memory": True})
+    sheet = book.add_worksheet("Форма")
+    for column, heading in enumerate(HEADINGS):
+        sheet.merge_range(0, column, 1, column, heading)
+    sheet.merge_range(0, 6, 0, 7, "Потребность, тыс. шт.")
+    sheet.write_row(1, 6, [2026, 2027])
+    sheet.write_row(2, 0, [1, "", "Микросхема", "К1986ВЕ92QI", "26.11.30", "тыс. шт", 1500, 10])
+    sheet.write_row(3, 0, [2, "", "Микросхема", "", "26.11.30", "тыс. шт", 7])
+    sheet.write_datetime(3, 3, datetime.datetime(2026, 1, 10), book.add_format({"num_format": "dd.mmm"}))
+    sheet.write_formula(3, 7, "=G4*2", value="")
+    sheet.merge_range(2, 1, 3, 1, "Микроконтроллер")
+    sheet.set_row(3, None, None, {"hidden": True})
+    sheet.set_column(4, 4, None, None, {"hidden": True})
+    book.close()
+    reading = read_tables(open_drop(buffer.getvalue(), Limits()).sheets, form)
+    first, second = reading.lines
+    assert first.values == VALUES_1 | {"unit": "тыс. шт"}
+    assert (second.values["item_name"], second.values["part_number"]) == ("Микроконтроллер", "10.01.2026")
+    assert second.marks == {"item_name": "merged", "part_number": "date"}
+    assert (reading.tables[0].unit_in_heading, reading.tables[0].last_row) == ("тыс. шт", 2)
+    assert {tuple(notice)[2:] for notice in reading.notices} == {
+        ("A4", "hidden_row"), ("E1", "hidden_column"), ("H4", "no_cached_value"),
+    }  # fmt: skip
