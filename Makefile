@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down nightly backfill dsn backup restore upgrade rotate test test-fast faults lint docs constraints
+.PHONY: help demo up down nightly backfill dsn form check backup restore upgrade rotate test test-fast faults lint docs constraints
 
 help:  ## list the targets
 	@echo "City Order: make <target>"
@@ -32,6 +32,14 @@ backfill: $(INSTALLED)  ## process past drop dates again: FROM=YYYY-MM-DD TO=YYY
 
 dsn: $(INSTALLED)  ## print a read-only connection to the warehouse
 	@$(PLATFORM) dsn
+
+form: $(INSTALLED)  ## write the form of a survey to fill in: SURVEY=code [AGENCY=code] [TO=folder]
+	@test -n "$(SURVEY)" || { echo "Say which survey's: make form SURVEY=ecb-2026 AGENCY=gorsvet" >&2; exit 2; }
+	@$(PLATFORM) form --survey "$(SURVEY)" --agency "$(AGENCY)" --to "$(TO)"
+
+check: $(INSTALLED)  ## say what the night would answer to a file, and touch nothing: FILE= SURVEY= AGENCY= [TO=folder]
+	@test -n "$(FILE)" -a -n "$(SURVEY)" -a -n "$(AGENCY)" || { echo "Say which file, and whose: make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet" >&2; exit 2; }
+	@$(PLATFORM) check --file "$(FILE)" --survey "$(SURVEY)" --agency "$(AGENCY)" --to "$(TO)"
 
 backup: $(INSTALLED)  ## keep warehouse, archive and answers: TO=folder
 	@test -n "$(TO)" || { echo "Say where to: make backup TO=/srv/backups" >&2; exit 2; }

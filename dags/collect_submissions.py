@@ -12,6 +12,7 @@ archive, and changes nothing if nothing changed.
 | `judge` | checks the whole batch with Great Expectations | `quality.judgement`, `quality.finding` |
 | `load` | lands each submission whole, gives every receipt its verdict | `core.submission`, `core.demand_line` |
 | `answer` | writes each agency's protocol | the outbox |
+| `publish_forms` | lays the form of every open survey beside the answers, if it is new or changed | the outbox |
 | `announce` | wakes one `build_city_order` run per survey whose order is out of date | asset `city_order_demand` |
 
 **What red means.** A bad file is a verdict, never a red task. Red means that *we* are broken: the database or a folder
@@ -27,7 +28,7 @@ backfill the drop dates on which answers to it have already arrived (`make backf
 
 from airflow.sdk import dag, task
 
-from include.city_order.orchestration import DEFAULTS, DEMAND, FIRST_NIGHT, night, nightly, site, slots
+from include.city_order.orchestration import DEFAULTS, DEMAND, FIRST_NIGHT, night, nightly, site, slots, today
 
 #: What the UI calls a chunk: "26 receipts from 1".
 CHUNK_LABEL = (
@@ -91,6 +92,13 @@ def collect_submissions():
 
         return len(answers.write(site("ingest"), receipts))
 
+    @task
+    def publish_forms() -> list[str]:
+        """Put the form of every open survey into the outbox; return the surveys whose form was new or changed."""
+        from include.city_order import forms
+
+        return forms.publish(site("ingest"), today())
+
     @task(outlets=[DEMAND])
     def announce(*, outlet_events) -> list[str]:
         """Wake one build per survey whose standing input differs from its release."""
@@ -102,6 +110,7 @@ def collect_submissions():
         return surveys
 
     chunks = receive()
+    chunks >> publish_forms()
     judged = judge(chunks)
     read.expand(chunk=chunks) >> judged
     loaded = load(judged)

@@ -66,8 +66,15 @@ def expect_asked(survey: Survey, agency_code: str) -> None:
     if agency_code not in survey.roster:
         raise Unknown(
             f"{agency_code} is not on the roster of {survey.survey}: {_instead(agency_code, survey.roster)}.\n"
-            f"An agency that is to be asked is added to the survey's file, under roster"
+            "An agency that is to be asked is added to the survey's file, under roster"
         )
+
+
+def expect_known(reference: Path, agency_code: str) -> None:
+    """Raise Unknown unless the city has such an agency, asked or not."""
+    known = {row["agency_code"] for row in references.read(reference, "agencies")}
+    if agency_code not in known:
+        raise Unknown(f"There is no agency {agency_code}: {_instead(agency_code, known)}")
 
 
 def _instead(code: str, known: Iterable[str]) -> str:

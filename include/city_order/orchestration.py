@@ -6,7 +6,7 @@ Nothing is read when a DAG file is parsed: connections and folders are looked up
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,11 @@ def slots() -> int:
     from airflow.sdk.configuration import conf
 
     return conf.getint("core", "parallelism")
+
+
+def today() -> date:
+    """Today, by Moscow's calendar."""
+    return datetime.now(MOSCOW).date()
 
 
 def night(context: Any) -> Night:

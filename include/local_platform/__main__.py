@@ -24,6 +24,13 @@ def main(arguments: list[str] | None = None) -> int:
     backfill.add_argument("--from", dest="first", required=True, metavar="YYYY-MM-DD")
     backfill.add_argument("--to", dest="last", required=True, metavar="YYYY-MM-DD")
     names.add_parser("dsn", help="print the read-only connection to the warehouse")
+    form = names.add_parser("form", help="write the form of a survey to fill in")
+    check = names.add_parser("check", help="say what the night would answer to a file, and touch nothing")
+    check.add_argument("--file", required=True)
+    for command in (form, check):
+        command.add_argument("--survey", required=True)
+        command.add_argument("--agency", required=command is check, default="")
+        command.add_argument("--to", dest="folder", default="", metavar="FOLDER")
     backup = names.add_parser("backup", help="keep warehouse, archive and answers in a folder of backups")
     backup.add_argument("--to", dest="folder", required=True, metavar="FOLDER")
     restore = names.add_parser("restore", help="fill a fresh home from a backup")
@@ -34,10 +41,15 @@ def main(arguments: list[str] | None = None) -> int:
         home = Home.find(os.environ)
         if given.command == "backfill":
             commands.backfill(home, _drop_date("FROM", given.first), _drop_date("TO", given.last))
+        elif given.command == "form":
+            commands.form(given.survey, given.agency, _path(given.folder or "."))
+        elif given.command == "check":
+            file = _path(given.file)
+            commands.check(home, file, given.survey, given.agency, _path(given.folder) if given.folder else file.parent)
         elif given.command == "backup":
-            commands.backup(home, Path(given.folder).expanduser().resolve())
+            commands.backup(home, _path(given.folder))
         elif given.command == "restore":
-            commands.restore(home, Path(given.source).expanduser().resolve())
+            commands.restore(home, _path(given.source))
         else:
             {
                 "demo": commands.demo,
@@ -54,6 +66,10 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nInterrupted. What was started goes on running; `make down` stops it.", file=sys.stderr)
         return 130
     return 0
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().resolve()
 
 
 def _drop_date(variable: str, text: str) -> date:

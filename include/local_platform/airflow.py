@@ -86,8 +86,8 @@ def environment(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
         "CITY_ORDER_INBOX": inbox(home, environ),
         "CITY_ORDER_ARCHIVE": home.folder("archive"),
         "CITY_ORDER_OUTBOX": home.folder("outbox"),
-        "CITY_ORDER_SURVEYS": environ.get("CITY_ORDER_SURVEYS") or CHECKOUT / "include" / "surveys",
-        "CITY_ORDER_REFERENCE": environ.get("CITY_ORDER_REFERENCE") or CHECKOUT / "include" / "reference",
+        "CITY_ORDER_SURVEYS": surveys(environ),
+        "CITY_ORDER_REFERENCE": reference(environ),
         "GX_ANALYTICS_ENABLED": False,
         # A proxy for the world outside must not stand between our own processes.
         "NO_PROXY": no_proxy,
@@ -102,6 +102,16 @@ def environment(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
 def inbox(home: Home, environ: Mapping[str, str]) -> Path:
     """The folder into which agencies leave their drops."""
     return Path(environ.get("CITY_ORDER_INBOX") or home.folder("inbox")).resolve()
+
+
+def surveys(environ: Mapping[str, str]) -> Path:
+    """The folder of the surveys' files."""
+    return Path(environ.get("CITY_ORDER_SURVEYS") or CHECKOUT / "include" / "surveys")
+
+
+def reference(environ: Mapping[str, str]) -> Path:
+    """The folder of the reference files."""
+    return Path(environ.get("CITY_ORDER_REFERENCE") or CHECKOUT / "include" / "reference")
 
 
 def write_password(home: Home) -> str:

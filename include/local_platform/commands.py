@@ -96,6 +96,25 @@ def backfill(home: Home, first: date, last: date) -> None:
     runs.backfill(home, up(home), first, last)
 
 
+def form(survey_code: str, agency_code: str, to: Path) -> None:
+    """Write the form of a survey to fill in. Nothing needs to run for it."""
+    from include.local_platform import before_dropping
+
+    file = before_dropping.form(os.environ, survey_code, agency_code, to)
+    print(f"The form: {file}\nNext, when it is filled in: make check FILE=… SURVEY={survey_code} AGENCY=…")
+
+
+def check(home: Home, file: Path, survey_code: str, agency_code: str, to: Path) -> None:
+    """Print what the night would answer to a file, write its protocol into a folder, and touch nothing else."""
+    from include.local_platform import before_dropping
+
+    if not home.existed:
+        raise PlatformError(f"There is no warehouse yet in {home.root}. Start the platform first: make up")
+    if not _cluster(home).running():
+        raise PlatformError("PostgreSQL is not running. Start it: make up")
+    print(before_dropping.check(home, file, survey_code, agency_code, to))
+
+
 def backup(home: Home, folder: Path) -> None:
     """Keep the warehouse, the archive and the answers as they are now, in a folder of backups."""
     from include.local_platform import backup as backups

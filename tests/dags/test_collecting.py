@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def environment(warehouse: Any, home: Path) -> dict[str, str]:
         "CITY_ORDER_INBOX": str(home / "inbox"),
         "CITY_ORDER_ARCHIVE": str(home / "archive"),
         "CITY_ORDER_OUTBOX": str(home / "outbox"),
-        "CITY_ORDER_SURVEYS": str(ROOT / "include/surveys"),
+        "CITY_ORDER_SURVEYS": str(home / "surveys"),
         "CITY_ORDER_REFERENCE": str(ROOT / "include/reference"),
     }
 
@@ -76,6 +77,11 @@ def test_a_night_runs_green_whatever_the_agencies_sent(warehouse: Any, tmp_path:
         target = tmp_path / "inbox" / path
         target.parent.mkdir(parents=True)
         shutil.copy2(samples / path, target)
+    shutil.copytree(ROOT / "include/surveys", tmp_path / "surveys")
+    battery = tmp_path / "surveys/battery-2026.yaml"
+    # Open today, whenever that is: its form is to be laid out.
+    text = re.sub(r"opens: \S+\ncloses: \S+", "opens: 2020-01-01\ncloses: 2099-12-31", battery.read_text("utf-8"))
+    battery.write_text(text, "utf-8")
     env = environment(warehouse, tmp_path)
     run(["-m", "airflow", "db", "migrate"], env, tmp_path)
     printed = run(["-c", PROGRAM, str(ROOT / "dags")], env, tmp_path)
@@ -83,7 +89,8 @@ def test_a_night_runs_green_whatever_the_agencies_sent(warehouse: Any, tmp_path:
     result = json.loads(line.removeprefix("RESULT "))
     assert result["state"] == "success"
     assert result["tasks"] == [
-        [task, "success"] for task in ("announce", "answer", "judge", "load", "read", "read", "receive")
+        [task, "success"]
+        for task in ("announce", "answer", "judge", "load", "publish_forms", "read", "read", "receive")
     ]
     assert result["events"] == ["battery-2026", "ecb-2026"]
     connection = psycopg2.connect(warehouse.owner)
@@ -94,6 +101,8 @@ def test_a_night_runs_green_whatever_the_agencies_sent(warehouse: Any, tmp_path:
     finally:
         connection.close()
     assert {path: verdict for path, verdict, _ in receipts} == DROPS
-    answers = sorted(str(file.relative_to(tmp_path / "outbox")) for file in (tmp_path / "outbox").rglob("*-protocol.xlsx"))
+    outbox = tmp_path / "outbox"
+    answers = sorted(str(file.relative_to(outbox)) for file in outbox.rglob("*-protocol.xlsx"))
     assert answers == sorted(answer for _, _, answer in receipts)
     assert len(answers) == len(DROPS)
+    assert (outbox / "battery-2026/battery-2026-form.xlsx").is_file()

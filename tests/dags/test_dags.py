@@ -17,12 +17,13 @@ DAGS = ROOT / "dags"
 #: The edges of each DAG: task → the tasks that wait for it.
 EDGES = {
     "collect_submissions": {
-        "receive": {"read", "judge"},
+        "receive": {"read", "judge", "publish_forms"},
         "read": {"judge"},
         "judge": {"load"},
         "load": {"answer", "announce"},
         "answer": set(),
         "announce": set(),
+        "publish_forms": set(),
     },
     "build_city_order": {"build": {"audit"}, "audit": {"publish"}, "publish": set()},
 }

@@ -256,6 +256,37 @@ def test_a_correction_changes_only_its_agency(platform: Platform, demo: tuple[st
     assert [row for row in platform.select(ORDER) if row[0] == "battery-2026"] == battery
 
 
+def test_a_form_is_filled_in_and_checked_before_it_is_dropped(
+    platform: Platform, demo: tuple[str, list], tmp_path: Path
+) -> None:
+    before = platform.select(ROWS), _files(platform)
+    assert "make check FILE=" in platform.make("form", "SURVEY=ecb-2026", "AGENCY=gorsvet", f"TO={tmp_path}")
+    form = tmp_path / "ecb-2026-gorsvet-form.xlsx"
+    assert form.is_file()
+    whose = ("SURVEY=ecb-2026", "AGENCY=gorsvet")
+    said = platform.make("check", f"FILE={form}", *whose)
+    assert "Verdict: rejected" in said and "Nothing was stored" in said
+    assert (tmp_path / "ecb-2026-gorsvet-form-protocol.xlsx").is_file()
+    # An answer that stands already, checked again.
+    (standing,) = platform.select(
+        "select original_path from core.submission inner join landing.receipt using (receipt_no)"
+        " where submission.survey_code = 'ecb-2026' and submission.agency_code = 'gorsvet'"
+        " and superseded_by is null and withdrawn_at is null"
+    )
+    again = platform.home / "inbox" / standing[0]
+    assert "Verdict: duplicate" in platform.make("check", f"FILE={again}", *whose, f"TO={tmp_path / 'again'}")
+    assert (platform.select(ROWS), _files(platform)) == before
+
+
+def _files(platform: Platform) -> dict[str, int]:
+    """Every file of inbox, archive and outbox, and since when it is as it is."""
+    return {
+        str(path): path.stat().st_mtime_ns
+        for name in ("inbox", "archive", "outbox")
+        for path in (platform.home / name).rglob("*")
+    }
+
+
 def test_down_leaves_no_process_and_up_goes_on(platform: Platform, demo: tuple[str, list]) -> None:
     before = platform.select(ROWS)
     platform.make("down")

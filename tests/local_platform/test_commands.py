@@ -96,6 +96,23 @@ def test_backup_and_restore_ask_for_their_folder(checkout: Path, target: str, wo
     assert words in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["form"], "make form SURVEY=ecb-2026"),
+        (["check", "FILE=a.xlsx", "SURVEY=ecb-2026"], "make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet"),
+        (["check", "FILE=a.xlsx", "AGENCY=gorsvet"], "make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet"),
+        (["check", "SURVEY=ecb-2026", "AGENCY=gorsvet"], "make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet"),
+    ],
+)
+def test_form_and_check_ask_for_what_they_need(checkout: Path, words: list[str], told: str) -> None:
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv" / "installed").touch()
+    done = _make(checkout, *words)
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
 def _git(folder: Path, *words: str) -> str:
     command = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost", *words]
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
