@@ -50,7 +50,14 @@ def read(form: Form, limits: Limits) -> Reading:
     except formats.Unreadable as fault:
         return Reading("unreadable", fault.reason, format=kind)
     skipped = [LeftOut(name, "", 0, "unknown_format") for name in opened.skipped]
-    return replace(reading, format=kind, encoding=opened.encoding, left_out=[*reading.left_out, *skipped])
+    return replace(
+        reading,
+        format=kind,
+        encoding=opened.encoding,
+        encoding_ground=opened.encoding_ground,
+        left_out=[*reading.left_out, *skipped],
+        notices=[*reading.notices, *opened.notices],
+    )
 
 
 def copy(limits: Limits) -> WorkbookCopy:

@@ -30,6 +30,15 @@ UNREADABLE = (
 STOPPED = ("memory", "cpu", "output", "killed", "time", "crash")
 
 
+class Unreadable(Exception):
+    """The drop cannot be read; the argument is the reason, one of `UNREADABLE`."""
+
+    @property
+    def reason(self) -> str:
+        """The reason code."""
+        return str(self.args[0])
+
+
 def column_letter(index: int) -> str:
     """The letter of a column counted from 0: 0 → A, 26 → AA."""
     letters = ""

@@ -18,12 +18,16 @@ LAYERS = (
     {"vocabulary"},
     # Pure: values in, values out; no database, no files but those of the house, no Airflow.
     {
-        "cleaning", "drop_dates", "fillable_form", "formats", "headings", "identifiers", "identity", "personal_data",
-        "protocol", "protocol_copy", "protocol_data", "protocol_facts", "protocol_words", "readings", "site",
-        "suites", "surveys", "tables", "values", "verdicts",
+        "binary_workbooks", "cleaning", "drop_dates", "fillable_form", "formats", "headings", "identifiers",
+        "identity", "kinds", "personal_data", "protocol", "protocol_copy", "protocol_data", "protocol_facts",
+        "protocol_words", "readings", "sheet_facts", "site", "suites", "surveys", "tables", "text_tables", "values",
+        "verdicts", "zipped",
     },
     # They touch the world: folders, processes, the warehouse.
-    {"archive", "box", "checks", "documentation", "inbox", "outbox", "references", "sandbox", "summary", "warehouse"},
+    {
+        "archive", "box", "checks", "comparisons", "documentation", "inbox", "outbox", "references", "sandbox", "summary",
+        "warehouse",
+    },
     # Flows: what tasks call.
     {"answers", "forms", "intake", "orders", "preview"},
     # What only DAG files and plugins may import.

@@ -101,9 +101,15 @@ def test_hidden_sheets_are_told(xlsx):
         (1e-07, "0.0000001"),
         (-3.0, "-3"),
         (True, "ИСТИНА"),
-        (datetime.date(2026, 11, 25), "2026-11-25"),
-        (datetime.datetime(2026, 11, 25), "2026-11-25"),
-        (datetime.datetime(2026, 11, 25, 1, 2), "2026-11-25 01:02:00"),
+        (datetime.date(2026, 11, 5), "05.11.2026"),
+        (datetime.datetime(2026, 11, 25), "25.11.2026"),
+        (datetime.datetime(2026, 11, 25, 1, 2), "25.11.2026 01:02"),
+        (datetime.datetime(2026, 11, 25, 1, 2, 3), "25.11.2026 01:02:03"),
+        (datetime.date(1, 2, 3), "03.02.0001"),
+        (datetime.time(7, 5), "07:05"),
+        (datetime.timedelta(hours=30, minutes=5), "30:05"),
+        (float("nan"), "NaN"),
+        (float("-inf"), "-Infinity"),
         ("26.20", "26.20"),
         ("NA", "NA"),
         ("а\0б", "аб"),
@@ -117,76 +123,8 @@ def test_numbers_typed_as_text_stay_text(xlsx):
     assert rows_of(xlsx([["0274051582", "26.20", "007"]])) == [["0274051582", "26.20", "007"]]
 
 
-@pytest.mark.parametrize(
-    ("encoding", "told"),
-    [("utf-8", "utf-8"), ("utf-8-sig", "utf-8"), ("utf-16", "utf-16-le"), ("cp1251", "cp1251")],
-)
-@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
-def test_text_is_decoded_and_cut(answer, text_file, encoding, told, delimiter):
-    opened = open_drop(text_file(answer, encoding, delimiter), LIMITS)
-    assert (opened.format, opened.encoding) == ("csv", told)
-    rows = [row for sheet in opened.sheets for row in sheet.rows]
-    assert rows == [[str(cell) for cell in row] for row in answer]
-
-
-def test_decimal_commas_do_not_cut_a_semicolon_file():
-    text = "Напряжение, В;Ёмкость, А·ч;Цена, руб.\n12,5;60,0;1,5\n12,8;7,2;2,5\n"
-    assert rows_of(text.encode())[1] == ["12,5", "60,0", "1,5"]
-
-
-def test_excels_separator_line_names_the_delimiter_and_is_no_row():
-    assert rows_of(b"sep=|\r\na;b|c\r\n") == [["a;b", "c"]]
-
-
-def test_quoted_cells_keep_delimiters_quotes_and_line_breaks():
-    assert rows_of('а;"б;""в""\nг";д\n'.encode()) == [["а", 'б;"в"\nг', "д"]]
-
-
-def test_quotes_inside_a_cell_that_close_lose_no_row():
-    assert len(rows_of('а;б;в\n1;ООО "Рога" и "Копыта";2\n3;4;5\n'.encode())) == 3
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'а;б;в\n1;"Рога;2\n3;4;5\n',
-        'а;б;в\n1;"Рога;2\n3;4;5\n6;"Копыта;7\n8;9;10\n',
-        'а;б;в\n1;"Рога;2\n3;"Копыта";5\n',
-    ],
-)
-def test_a_stray_quote_never_swallows_rows_unseen(text):
-    assert reason_of(text.encode()) == "broken"
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"%PDF-1.7\n1 0 obj",
-        b"\xff\xd8\xff\xe0\x00\x10JFIF",
-        b"\x89PNG\r\n\x1a\n",
-        b"{\\rtf1 text}",
-        b"Rar!\x1a\x07\x01",
-        b"<html><table><tr><td>1</td></tr></table></html>",
-        b"text\0text",
-        bytes(range(1, 32)) * 10,
-        b"\x98\x98 \xff",
-    ],
-)
-def test_what_holds_no_table_is_of_unknown_format(data):
-    assert reason_of(data) == "unknown_format"
-
-
 def test_an_empty_file():
     assert reason_of(b"") == "empty"
-
-
-def test_a_text_document_is_no_workbook(zip_file):
-    assert reason_of(zip_file({"[Content_Types].xml": b"<a/>", "word/document.xml": b"<a/>"})) == "unknown_format"
-
-
-def test_encrypted_workbooks_are_told():
-    ole2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + "EncryptedPackage".encode("utf-16-le")
-    assert reason_of(ole2) == "encrypted"
 
 
 def test_an_encrypted_member_is_told(zip_file, answer, text_file):
@@ -244,7 +182,7 @@ def test_one_broken_file_makes_the_whole_answer_unreadable(zip_file, answer, xls
 def test_a_declared_bomb_is_refused_before_it_is_inflated(zip_file):
     bomb = zip_file({"a.csv": bytes(17 * 1024 * 1024)})
     assert len(bomb) < 50_000
-    assert reason_of(bomb) == "too_large"
+    assert reason_of(bomb) == "inflates_too_much"
 
 
 def test_a_bomb_that_lies_about_its_size_is_refused(zip_file):
@@ -256,27 +194,13 @@ def test_a_bomb_that_lies_about_its_size_is_refused(zip_file):
 
 
 def test_too_many_entries(zip_file):
-    assert reason_of(zip_file({f"{n}.csv": b"1;2" for n in range(30)}), Limits(entries=20)) == "too_large"
+    assert reason_of(zip_file({f"{n}.csv": b"1;2" for n in range(30)}), Limits(entries=20)) == "too_many_entries"
 
 
 def test_too_much_in_all(zip_file):
     noise = zlib.compress(bytes(range(256)) * 10)
     members = {f"{n}.csv": noise * 50 for n in range(10)}
-    assert reason_of(zip_file(members), Limits(inflated_bytes=10_000)) == "too_large"
-
-
-def sparse_workbook() -> bytes:
-    buffer = io.BytesIO()
-    book = xlsxwriter.Workbook(buffer, {"in_memory": True})
-    sheet = book.add_worksheet()
-    sheet.write("A1", "x")
-    sheet.write("XFD1048576", "x")
-    book.close()
-    return buffer.getvalue()
-
-
-def test_two_far_cells_are_told_before_the_sheet_is_spread_out():
-    assert reason_of(sparse_workbook()) == "too_large"
+    assert reason_of(zip_file(members), Limits(inflated_bytes=10_000)) == "inflates_too_much"
 
 
 def test_a_sheet_formatted_to_its_end_is_no_bomb(answer):

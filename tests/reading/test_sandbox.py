@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,9 +162,7 @@ def test_an_odd_copy_is_not_believed(change):
         WorkbookCopy.from_json('{"whole": true, "sheets": [["", "", false, [[1e999]]]]}')
 
 
-@pytest.mark.parametrize(
-    ("data", "reason"), [(b"", "empty"), (b"%PDF-1.7", "unknown_format"), (b"PK\x03\x04junk", "broken")]
-)
+@pytest.mark.parametrize(("data", "reason"), [(b"", "empty"), (b"%PDF-1.7", "pdf"), (b"PK\x03\x04junk", "broken")])
 def test_what_cannot_be_read_says_why(drop, form, data, reason):
     reading = sandbox.read(drop(data), form)
     assert (reading.outcome, reading.reason) == ("unreadable", reason)
@@ -176,8 +173,8 @@ def test_a_file_over_the_upload_limit_is_not_even_opened_in_the_child(drop, form
     assert (reading.outcome, reading.reason) == ("unreadable", "too_large")
 
 
-@pytest.mark.parametrize("sheet_cells", [Limits().sheet_cells, 10**12])
-def test_the_sparse_workbook_does_no_harm(tmp_path, form, sheet_cells):
+@pytest.mark.parametrize("measured", [True, False])
+def test_the_sparse_workbook_does_no_harm(tmp_path, form, measured):
     """1.7 KB that the workbook reader spreads out to 512 GiB; without the measuring the memory limit holds."""
     path = tmp_path / "sparse.xlsx"
     book = xlsxwriter.Workbook(path)
@@ -185,16 +182,15 @@ def test_the_sparse_workbook_does_no_harm(tmp_path, form, sheet_cells):
     sheet.write("A1", "x")
     sheet.write("XFD1048576", "x")
     book.close()
-    begun = time.monotonic()
-    reading = sandbox.read(path, form, replace(LIMITS, sheet_cells=sheet_cells))
-    expected = ("unreadable", "too_large") if sheet_cells < 10**12 else ("limit", "memory")
+    limits = LIMITS if measured else replace(LIMITS, rows=10**12, columns=10**12, sheet_cells=10**12)
+    reading = sandbox.read(path, form, limits)
+    expected = ("unreadable", "too_many_rows") if measured else ("limit", "memory")
     assert (reading.outcome, reading.reason) == expected
-    assert time.monotonic() - begun < 5
 
 
 def test_a_zip_bomb_does_no_harm(drop, zip_file, form):
     reading = sandbox.read(drop(zip_file({"a.csv": bytes(20 * 1024 * 1024)})), form)
-    assert (reading.outcome, reading.reason) == ("unreadable", "too_large")
+    assert (reading.outcome, reading.reason) == ("unreadable", "inflates_too_much")
 
 
 def test_memory_is_limited(drop, big_text, form):
