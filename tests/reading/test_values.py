@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -297,3 +298,10 @@ def test_an_unknown_unit_is_not_guessed():
 @given(st.text())
 def test_spelling_is_stable(text):
     assert spelling(spelling(text)) == spelling(text)
+
+
+def test_the_page_lists_every_rule_and_what_it_does():
+    page = Path(__file__).parents[2] / "docs" / "understanding.md"
+    _, _, table = page.read_text(encoding="utf-8").partition("| rule | does |\n|---|---|\n")
+    rows = table.partition("\n\n")[0].splitlines()
+    assert rows == [f"| `{name}` | {does} |" for name, does in RULES.items()]
