@@ -76,6 +76,9 @@ class Guidance:
 #: The suite whose rules are about every number of a line.
 _NUMBERS = "quantity"
 
+#: The price of the example, in roubles: the sum of its line follows from it.
+_PRICE = 450.5
+
 #: Fields in which any other text will do too: their lists only suggest.
 _SUGGESTED = {"component_class", "need_kind", "okpd2_code"}
 
@@ -96,7 +99,7 @@ GUIDANCE = {
     "pack_size": Guidance("Сколько штук в одной упаковке, комплекте, наборе или катушке. Для штук не нужно."),
     "stock": Guidance("Сколько таких изделий есть на складе: одно число в той же единице.", 10),
     "contracted": Guidance("Сколько уже заказано по контрактам, но ещё не поставлено: одно число.", 5),
-    "unit_price_rub": Guidance("Цена одной единицы измерения в рублях, с НДС.", 450.5),
+    "unit_price_rub": Guidance("Цена одной единицы измерения в рублях, с НДС.", _PRICE),
     "amount_rub": Guidance("Цена, умноженная на потребность за все годы, в рублях."),
     "used_in": Guidance("В чём изделие применяется.", "Дорожный контроллер светофора", 24),
     "need_kind": Guidance("Зачем изделие нужно: выберите из списка.", "Эксплуатация", 18),
@@ -119,7 +122,7 @@ _OTHER_EXAMPLES: dict[str, dict[str, str]] = {
 
 #: What rules about the file mean, by their field, and what follows if a rule is broken: of a line, of the file.
 _ABOVE_THE_TABLE = {"": "Весь файл", "sender_survey": "Код обследования", "sender_inn": "ИНН", "sender_kpp": "КПП"}
-_NOT_ACCEPTED = ("Строку не примем", "Файл не примем")
+_NOT_ACCEPTED = {True: "Строку не примем", False: "Файл не примем"}
 
 _OF_A_YEAR = "Сколько нужно на этот год: одно число, без слов. Если не нужно, оставьте пустым."
 
@@ -150,6 +153,8 @@ def columns(survey: Survey, choices: Choices) -> list[Column]:
         offered = [choice.value for choice in choices.get(field.name, ())]
         if offered and example and example not in offered:
             example = offered[0]
+        if field.name == "amount_rub":
+            example = _PRICE * sum(year.example for year in years if isinstance(year.example, int))
         laid.append(
             Column(field.name, field.heading, field.kind, field.required, guidance.how, example, guidance.width)
         )
@@ -333,13 +338,14 @@ def _checks(laid: Sequence[Column], rules: Sequence[Suite]) -> list[tuple[str, s
     places = list(headings)
     told: dict[tuple[bool, int, bool, str], tuple[str, str, str]] = {}
     for suite in rules:
-        is_file, numbers = suite.stage == "file", "Заголовки граф" if suite.stage == "file" else "Числа"
+        # Where a rule is about whatever cell its relation shows.
+        any_cell = "Заголовки граф" if suite.stage == "file" else "Числа"
         for rule in suite.rules:
             stops = rule.severity == Severity.ERROR
             place = places.index(rule.field) if rule.field in headings else len(places)
-            follows = _NOT_ACCEPTED[is_file] if stops else "Примем, но проверьте"
-            told[not is_file, place, not stops, rule.sentence] = (
-                headings.get(rule.field, numbers), rule.sentence, follows,
+            follows = _NOT_ACCEPTED[suite.of_lines] if stops else "Примем с замечанием"
+            told[suite.of_lines, place, not stops, rule.sentence] = (
+                headings.get(rule.field, any_cell), rule.sentence, follows,
             )  # fmt: skip
     return [told[key] for key in sorted(told)]
 

@@ -187,9 +187,9 @@ def test_it_says_beforehand_every_sentence_of_a_check(survey_code: str):
     ]
     assert len(rules) > 15
     for rule, suite in rules:
-        of = "Файл" if suite.stage == "file" else "Строку"
+        of = "Строку" if suite.of_lines else "Файл"
         stops = rule.severity is Severity.ERROR
-        assert told[rule.sentence] == (f"{of} не примем" if stops else "Примем, но проверьте"), rule.rule_id
+        assert told[rule.sentence] == (f"{of} не примем" if stops else "Примем с замечанием"), rule.rule_id
 
 
 # The night
@@ -223,6 +223,7 @@ def test_filled_by_its_own_instructions_it_is_accepted_without_a_warning(
     assert ended(site) == [("accepted", 1, [])]
     (loaded,) = select(site, "select * from core.demand_line")
     assert (loaded["demand_2026"], loaded["demand_2030"], loaded["stock"]) == (20, 60, 10)
+    assert loaded["amount_rub"] == loaded["unit_price_rub"] * (20 + 30 + 40 + 50 + 60)
     assert loaded["cleaned_by"].keys() <= {"unit", "need_kind", "chemistry", "battery_use"}
 
 
@@ -236,8 +237,7 @@ def test_whatever_is_chosen_from_its_lists_is_accepted_without_a_warning(site: S
     for heading, values in lists(form).items():
         if heading in ("Код ОКПД2", "Тип (химия)") and survey_code == "battery-2026":
             continue  # A chemistry, its code and its voltage belong together: see below.
-        for value in values:
-            lines.append({**line, heading: value, "Количество в упаковке": 10})
+        lines += [{**line, heading: value, "Количество в упаковке": 10} for value in values]
     if survey_code == "battery-2026":
         lines += [{**line, **together} for together in chemistries(lists(form)["Тип (химия)"])]
     lines = [

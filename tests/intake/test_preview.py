@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import psycopg2
 import pytest
 
@@ -117,6 +118,16 @@ def test_a_correction_is_compared_with_what_stands_and_does_not_replace_it(site:
     assert told.facts.correction is not None
     assert (told.facts.correction.replaced_receipt_no, told.facts.correction.leaving) == (1, 1)
     assert standing(site) == stands
+
+
+def test_the_protocol_does_not_pass_for_that_of_a_receipt(site: Site, tmp_path: Path):
+    file = tmp_path / "ответ.csv"
+    file.write_bytes(FIRST)
+    told = preview.check(site, file, "ecb-2026", "gorsvet", tmp_path / "to")
+    (book,) = (path for path in told.written if path.suffix == ".xlsx")
+    texts = [str(cell.value) for row in openpyxl.load_workbook(book)["Протокол"] for cell in row if cell.value]
+    assert any("предварительн" in text.casefold() for text in texts)
+    assert not [text for text in texts if str(preview.RECEIPT_NO) in text]
 
 
 def test_a_name_that_no_night_collects_is_refused(site: Site, tmp_path: Path):
