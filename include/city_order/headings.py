@@ -19,6 +19,8 @@ HEADING_ROWS = 3
 #: So many columns must be recognised before a row counts as a heading: fewer happen by chance.
 LEAST_COLUMNS = 3
 
+#: What is longer is no heading.
+_LONGEST = 300
 #: A word under a heading («количество», «тыс. шт.») is no longer.
 _WORD_LENGTH = 30
 
@@ -158,6 +160,8 @@ class Headings:
 
     def field(self, text: str) -> str | None:
         """The field that a heading means by itself; a year of demand is none."""
+        if len(text) > _LONGEST:
+            return None
         if text in self._answers:
             return self._answers[text]
         key = heading_key(_FOOTNOTE.sub("", text))
@@ -172,8 +176,10 @@ class Headings:
         """The field or year of demand (`demand_<year>`) of a heading that is written as accepted; quick."""
         if text in self._exact_answers:
             return self._exact_answers[text]
-        name = self._exact.get(heading_key(text)) if len(text) <= 300 else None
-        if name is None and len(text) <= 300 and _YEAR.search(text) and (year := heading_year(text)):
+        if len(text) > _LONGEST:
+            return None
+        name = self._exact.get(heading_key(text))
+        if name is None and _YEAR.search(text) and (year := heading_year(text)):
             name = f"{DEMAND}_{year}"
         if len(self._exact_answers) < 10_000:
             self._exact_answers[text] = name
@@ -181,7 +187,7 @@ class Headings:
 
     def may_be(self, text: str) -> bool:
         """Whether a text may be a heading, or a part of one over several rows."""
-        if not text or len(text) > 300 or text.isspace():
+        if not text or len(text) > _LONGEST or text.isspace():
             return False
         key = heading_key(text)
         is_part = len(key) > 1 and not key.isdigit() and key in self._joined
@@ -328,6 +334,8 @@ def _stacked(block: list[list[str]], first: int, merged: Sequence[Merged]) -> di
 
 def _match(parts: list[str], headings: Headings) -> tuple[str, int] | None:
     """(field, strength) of a column: 2 if all that stands over it fits, 1 if only the lowest text or a part of it."""
+    if any(len(text) > _LONGEST for text in parts):
+        return None
     whole = " ".join(parts)
     name = headings.field(whole)
     if name:

@@ -55,6 +55,8 @@ _SIGNATURE = re.compile(
 )
 _NOTE = re.compile(r"[*¹²³]|примеч|прим\.|справочно|внимание|раздел|подраздел|группа\b|глава|часть\s+\d|продолжение")
 _GROUP = re.compile(r"(?:[\divx]{1,5}[.)]?\s*)?(?:раздел|подраздел|группа\b|глава|часть\s+\d)")
+#: Within so many characters a cell says what it says: a survey, or that there is no need. The rest is a letter.
+_SAID = 1000
 #: Both words in one sentence.
 _SENTENCE = r"(?:[^.!?;]|\bгг?\.){0,120}?"
 _NIL = re.compile(
@@ -230,7 +232,7 @@ def _says_nil(text: str) -> bool:
     """Whether a cell says that there is no demand. To explain what to write then is not to say it."""
     if "отреб" not in text and "ОТРЕБ" not in text:
         return False
-    plain = _plain(text)
+    plain = _plain(text[:_SAID])
     return bool(_NIL.search(plain)) and not _NIL_EXPLAINED.search(plain)
 
 
@@ -486,6 +488,7 @@ def _surveys(rows: list[list[str]], sheet: Sheet, form: Form, *, labelled: bool)
         for column, text in enumerate(row):
             if not text or text.isspace():
                 continue
+            text = text[:_SAID]
             label = bool(_SURVEY_LABEL.search(text))
             key = heading_key(text)
             whole = {title for title in titles if title in key}
