@@ -170,14 +170,11 @@ select
         select 1 from reference.survey_okpd2
         where survey_okpd2.survey_code = survey.survey_code and starts_with(line.okpd2_code, survey_okpd2.okpd2_prefix)
     ) as okpd2_asked_for,
-    exists(
-        select 1 from jsonb_each_text(line.raw) as cell (field, typed)
-        where
-            starts_with(cell.field, 'demand_')
-            and coalesce(line.cleaned_by ->> cell.field, '') <> 'nothing'
-            and coalesce(
-                to_jsonb(line) ->> cell.field, line.outside_horizon ->> right(cell.field, 4), 'not understood'
-            ) !~ '^0*\.?0*$'
+    demand.cells_typed > demand.cells_understood
+    or coalesce(demand.highest <> 0 or demand.lowest <> 0, false)
+    or exists (
+        select 1 from jsonb_each_text(line.outside_horizon) as entry (year, quantity)
+        where entry.quantity::numeric <> 0
     ) as has_demand,
     heading_unit.symbol as heading_unit_symbol,
     coalesce(line.cleaned_by ->> 'part_number' = 'date_for_part', false) as part_is_a_date,
@@ -194,25 +191,10 @@ select
             where part_alias.alias_key = line.matching_key
         ) as known
     ) as other_spelling,
-    -- Price times all that was asked for, in whatever year; empty if any of it is not understood.
+    -- Price times all that was asked for, in whatever year; empty if nothing was, or if any of it is not understood.
     case
-        when line.amount_rub is not null
-            then (
-                select
-                    round(
-                        line.unit_price_rub
-                        * case when bool_and(asked.quantity is not null) then sum(asked.quantity) end, 2
-                    )
-                from (
-                    select
-                        coalesce(
-                            to_jsonb(line) ->> cell.field, line.outside_horizon ->> right(cell.field, 4)
-                        )::numeric as quantity
-                    from jsonb_each_text(line.raw) as cell (field, typed)
-                    where
-                        starts_with(cell.field, 'demand_') and coalesce(line.cleaned_by ->> cell.field, '') <> 'nothing'
-                ) as asked
-            )
+        when line.amount_rub is not null and demand.cells_understood > 0 and demand.cells_typed = demand.cells_understood
+            then round(line.unit_price_rub * demand.quantity, 2)
     end as computed_amount_rub,
     case
         when line.voltage_v > 0 and line.voltage_v <= 1500 and line.capacity_ah > 0 and line.capacity_ah <= 100000
@@ -247,6 +229,36 @@ inner join reference.survey on survey.survey_code = receipt.survey_code
 inner join staging.line on line.receipt_no = receipt.receipt_no
 left join reference.unit on unit.okei_code = line.unit
 left join reference.unit as heading_unit on heading_unit.okei_code = line.heading_unit
+cross join lateral (
+    select
+        (
+            select count(*)
+            from jsonb_object_keys(line.raw) as cell (field)
+            where starts_with(cell.field, 'demand_') and coalesce(line.cleaned_by ->> cell.field, '') <> 'nothing'
+        ) as cells_typed,
+        num_nonnulls(
+            line.demand_2026, line.demand_2027, line.demand_2028, line.demand_2029, line.demand_2030,
+            line.demand_2031, line.demand_2032, line.demand_2033, line.demand_2034, line.demand_2035
+        ) + (
+            select count(entry.quantity)
+            from jsonb_each_text(line.outside_horizon) as entry (year, quantity)
+        ) as cells_understood,
+        greatest(
+            line.demand_2026, line.demand_2027, line.demand_2028, line.demand_2029, line.demand_2030,
+            line.demand_2031, line.demand_2032, line.demand_2033, line.demand_2034, line.demand_2035
+        ) as highest,
+        least(
+            line.demand_2026, line.demand_2027, line.demand_2028, line.demand_2029, line.demand_2030,
+            line.demand_2031, line.demand_2032, line.demand_2033, line.demand_2034, line.demand_2035
+        ) as lowest,
+        coalesce(line.demand_2026, 0) + coalesce(line.demand_2027, 0) + coalesce(line.demand_2028, 0)
+        + coalesce(line.demand_2029, 0) + coalesce(line.demand_2030, 0) + coalesce(line.demand_2031, 0)
+        + coalesce(line.demand_2032, 0) + coalesce(line.demand_2033, 0) + coalesce(line.demand_2034, 0)
+        + coalesce(line.demand_2035, 0) + (
+            select coalesce(sum(entry.quantity::numeric), 0)
+            from jsonb_each_text(line.outside_horizon) as entry (year, quantity)
+        ) as quantity
+) as demand
 where
     batch_receipt.batch_id = current_setting('city_order.batch')::bigint
     and not exists (
@@ -361,120 +373,122 @@ cell, what.';
 create view staging.total_to_check as
 with
 
-total as (
+stating as (
     select
         total_row.receipt_no,
         total_row.member,
         total_row.sheet,
-        total_row.row_number,
-        total_row.raw ->> entry.field as typed,
-        entry.field,
-        entry.stated::numeric as stated
+        array_agg(distinct total_row.row_number order by total_row.row_number) as row_numbers
     from staging.batch_receipt
     inner join staging.total_row using (receipt_no)
-    cross join lateral jsonb_each_text(total_row.stated) as entry (field, stated)
     where
         batch_receipt.batch_id = current_setting('city_order.batch')::bigint
-        and entry.stated is not null
-        and (starts_with(entry.field, 'demand_') or entry.field in ('stock', 'contracted', 'amount_rub'))
         and not exists (
             select 1 from staging.violation
             where
                 violation.batch_id = batch_receipt.batch_id and violation.receipt_no = total_row.receipt_no
                 and violation.line_position is null and violation.severity = 'E'
         )
+    group by total_row.receipt_no, total_row.member, total_row.sheet
 ),
 
-counted as (
-    select distinct
-        total.receipt_no,
-        total.field
-    from total
+line as (
+    select
+        line.*,
+        coalesce(width_bucket(line.row_number, stating.row_numbers), 0) as totals_above
+    from (
+        select distinct stating.receipt_no
+        from stating
+    ) as compared
+    inner join staging.line using (receipt_no)
+    left join stating
+        on stating.receipt_no = line.receipt_no and stating.member = line.member and stating.sheet = line.sheet
 ),
 
--- A number that is not understood leaves nothing to compare with: L05 tells of it.
-addend as (
+-- The lines between two totals: added up first, one row a field afterwards.
+part as (
     select
         line.receipt_no,
         line.member,
         line.sheet,
-        line.row_number,
-        entry.field,
-        case
-            when line.raw ? entry.field and coalesce(line.cleaned_by ->> entry.field, '') <> 'nothing'
-                then coalesce(entry.value, 'NaN')
-            else 0
-        end as quantity
-    from (
-        select distinct counted.receipt_no
-        from counted
-    ) as summed
-    inner join staging.line using (receipt_no)
-    cross join lateral (
-        values
-            ('demand_2026', line.demand_2026),
-            ('demand_2027', line.demand_2027),
-            ('demand_2028', line.demand_2028),
-            ('demand_2029', line.demand_2029),
-            ('demand_2030', line.demand_2030),
-            ('demand_2031', line.demand_2031),
-            ('demand_2032', line.demand_2032),
-            ('demand_2033', line.demand_2033),
-            ('demand_2034', line.demand_2034),
-            ('demand_2035', line.demand_2035),
-            ('stock', line.stock),
-            ('contracted', line.contracted),
-            ('amount_rub', line.amount_rub)
-    ) as entry (field, value)
-    where
-        not (starts_with(entry.field, 'demand_') and line.outside_horizon ? right(entry.field, 4))
-        and (line.receipt_no, entry.field) in (
-            select
-                counted.receipt_no,
-                counted.field
-            from counted
-        )
-    union all
-    select
-        line.receipt_no,
-        line.member,
-        line.sheet,
-        line.row_number,
-        'demand_' || entry.year as field,
-        case
-            when line.cleaned_by ->> ('demand_' || entry.year) = 'nothing' then 0
-            else coalesce(entry.value::numeric, 'NaN')
-        end as quantity
-    from (
-        select distinct counted.receipt_no
-        from counted
-    ) as summed
-    inner join staging.line using (receipt_no)
-    cross join lateral jsonb_each_text(line.outside_horizon) as entry (year, value)
+        line.totals_above,
+        sum(line.demand_2026) as demand_2026,
+        sum(line.demand_2027) as demand_2027,
+        sum(line.demand_2028) as demand_2028,
+        sum(line.demand_2029) as demand_2029,
+        sum(line.demand_2030) as demand_2030,
+        sum(line.demand_2031) as demand_2031,
+        sum(line.demand_2032) as demand_2032,
+        sum(line.demand_2033) as demand_2033,
+        sum(line.demand_2034) as demand_2034,
+        sum(line.demand_2035) as demand_2035,
+        sum(line.stock) as stock,
+        sum(line.contracted) as contracted,
+        sum(line.amount_rub) as amount_rub
+    from line
+    group by line.receipt_no, line.member, line.sheet, line.totals_above
 ),
 
 row_of_sheet as (
     select
-        addend.receipt_no,
-        addend.member,
-        addend.sheet,
-        addend.row_number,
-        addend.field,
-        addend.quantity,
+        part.receipt_no,
+        part.member,
+        part.sheet,
+        2 * part.totals_above as place,
+        entry.field,
+        coalesce(entry.quantity, 0) as quantity,
+        null::integer as row_number,
         null::text as typed,
         null::numeric as stated
-    from addend
+    from part
+    cross join lateral (
+        values
+            ('demand_2026', part.demand_2026),
+            ('demand_2027', part.demand_2027),
+            ('demand_2028', part.demand_2028),
+            ('demand_2029', part.demand_2029),
+            ('demand_2030', part.demand_2030),
+            ('demand_2031', part.demand_2031),
+            ('demand_2032', part.demand_2032),
+            ('demand_2033', part.demand_2033),
+            ('demand_2034', part.demand_2034),
+            ('demand_2035', part.demand_2035),
+            ('stock', part.stock),
+            ('contracted', part.contracted),
+            ('amount_rub', part.amount_rub)
+    ) as entry (field, quantity)
     union all
     select
-        total.receipt_no,
-        total.member,
-        total.sheet,
-        total.row_number,
-        total.field,
+        line.receipt_no,
+        line.member,
+        line.sheet,
+        2 * line.totals_above as place,
+        'demand_' || entry.year as field,
+        sum(entry.quantity::numeric) as quantity,
+        null as row_number,
+        null as typed,
+        null as stated
+    from line
+    cross join lateral jsonb_each_text(line.outside_horizon) as entry (year, quantity)
+    where entry.quantity is not null
+    group by line.receipt_no, line.member, line.sheet, line.totals_above, entry.year
+    union all
+    select
+        total_row.receipt_no,
+        total_row.member,
+        total_row.sheet,
+        2 * width_bucket(total_row.row_number, stating.row_numbers) - 1 as place,
+        entry.field,
         0 as quantity,
-        total.typed,
-        total.stated
-    from total
+        total_row.row_number,
+        total_row.raw ->> entry.field as typed,
+        entry.stated::numeric as stated
+    from stating
+    inner join staging.total_row using (receipt_no, member, sheet)
+    cross join lateral jsonb_each_text(total_row.stated) as entry (field, stated)
+    where
+        entry.stated is not null
+        and (starts_with(entry.field, 'demand_') or entry.field in ('stock', 'contracted', 'amount_rub'))
 ),
 
 -- Down a sheet: what its lines come to so far, in all of it, and in all of the file.
@@ -483,7 +497,7 @@ summed as (
         row_of_sheet.*,
         sum(row_of_sheet.quantity) over (
             partition by row_of_sheet.receipt_no, row_of_sheet.member, row_of_sheet.sheet, row_of_sheet.field
-            order by row_of_sheet.row_number
+            order by row_of_sheet.place
         ) as so_far,
         sum(row_of_sheet.quantity) over (
             partition by row_of_sheet.receipt_no, row_of_sheet.member, row_of_sheet.sheet, row_of_sheet.field
@@ -498,7 +512,7 @@ bounded as (
         summed.*,
         array_agg(summed.so_far) over (
             partition by summed.receipt_no, summed.member, summed.sheet, summed.field
-            order by summed.row_number rows between 50 preceding and 1 preceding
+            order by summed.place rows between 50 preceding and 1 preceding
         ) as so_far_above
     from summed
     where summed.stated is not null
@@ -529,10 +543,16 @@ cross join lateral (
     order by abs(candidate.total - bounded.stated), candidate.total
     limit 1
 ) as nearest
-where bounded.in_sheet <> 'NaN';
+-- What was not understood of the field is told there, and leaves nothing to compare with.
+where not exists (
+    select 1 from staging.violation
+    where
+        violation.batch_id = current_setting('city_order.batch')::bigint and violation.receipt_no = bounded.receipt_no
+        and violation.line_position is not null and violation.severity = 'E' and violation.field = bounded.field
+);
 comment on view staging.total_to_check is
 'Each sum that a form states, beside the nearest one that its lines come to, as total.json checks it. Totals of a refused
-file, and those over numbers that are not understood, are left out. Grain: receipt_no, member, sheet, row, field.';
+file, and those of a field that lines were refused for, are left out. Grain: receipt_no, member, sheet, row, field.';
 
 create view staging.identified_line as
 select
