@@ -1,13 +1,12 @@
-"""The sandbox's child: confines itself, reads one drop from its standard input, answers on standard output.
+"""The sandbox's child: shuts itself in, reads one drop from its standard input, answers on standard output.
 
 Started by path (`python -I -S box.py <header>`), never imported by the flows. The header is JSON: the limits, the two
-directories to import from, and the form; without a form the answer is a copy of the sheets. It opens no file but its
-own modules, and what it reads was written by strangers. Exit codes: 0 answered, 3 ended by an exception
-(named on standard error; MemoryError means that the limit was met).
+directories to import from, and the form; without a form the answer is a copy of the sheets. All that it needs is
+imported before it shuts itself in, for what it reads was written by strangers. Exit codes: 0 answered, 3 ended by an
+exception (named on standard error; MemoryError means that the limit was met).
 """
 
 import json
-import resource
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,20 +15,8 @@ from typing import Any
 HEADER = json.loads(sys.argv[1])
 sys.path += HEADER["import_from"]
 
-from include.city_order import formats, tables  # noqa: E402
+from include.city_order import confinement, formats, tables  # noqa: E402
 from include.city_order.readings import Form, LeftOut, Limits, Reading, SheetCopy, WorkbookCopy  # noqa: E402
-
-
-def confine(limits: dict[str, int]) -> None:
-    """Give up memory, time and files above the limits. Cannot be undone."""
-    cpu = limits["cpu_seconds"]
-    resource.setrlimit(resource.RLIMIT_AS, (limits["memory_bytes"],) * 2)
-    # The soft limit's signal names the cause; the hard one, two seconds later, cannot be ignored.
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 2))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 
 
 def drop(limits: Limits) -> bytes:
@@ -96,8 +83,9 @@ def trimmed(rows: Iterable[list[Any]], room: int) -> list[list[Any]] | None:
 
 
 if __name__ == "__main__":
-    confine(json.loads(HEADER["limits"]))
     limits = Limits.from_json(HEADER["limits"])
+    confinement.limit(limits)
+    sys.stderr.write(confinement.seal())
     try:
         answer = copy(limits) if HEADER["form"] is None else read(Form.from_json(HEADER["form"]), limits)
         said = answer.to_json().encode("utf-8", errors="replace")

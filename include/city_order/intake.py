@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from typing import Any
 from psycopg2.extras import execute_values
 
 from include.city_order import (
+    antivirus,
     archive,
     checks,
     cleaning,
@@ -36,7 +38,7 @@ from include.city_order import (
 )
 from include.city_order.drop_dates import Night
 from include.city_order.personal_data import HIDDEN, mask, mask_name, mask_names, mask_path
-from include.city_order.readings import Form, Notice, RawLine, Reading
+from include.city_order.readings import INFECTED, STOPPED, Form, Notice, RawLine, Reading, cell_address
 from include.city_order.site import Site
 from include.city_order.vocabulary import DEMAND_YEARS, FIELDS, MOSCOW, LineState, Programme, demand_field
 
@@ -195,9 +197,10 @@ def read(site: Site, receipts: Sequence[int]) -> int:
 
 
 def _read(path: Path, form: Form) -> Reading:
-    """The reading of a drop; one that met a limit is tried once more, as the machine may have been to blame."""
-    reading = sandbox.read(path, form)
-    return sandbox.read(path, form) if reading.outcome == "limit" else reading
+    """The reading of a drop, unless the antivirus keeps it from being opened."""
+    if antivirus.is_infected(path, os.environ):
+        return Reading("limit", INFECTED)
+    return sandbox.read(path, form)
 
 
 def _masked_reading(reading: Reading) -> Reading:
@@ -211,13 +214,29 @@ def _masked_reading(reading: Reading) -> Reading:
         values = {name: mask(text) for name, text in line.values.items()}
         return replace(line, member=members[line.member], sheet=sheets[line.sheet], values=values)
 
+    def address(cell: str) -> str:
+        for member, sheet in places:
+            place = cell_address(member, sheet, "")
+            if cell.startswith(place) and cell.removeprefix(place).isalnum():
+                return cell_address(members[member], sheets[sheet], cell.removeprefix(place))
+        return mask(cell)
+
     return replace(
         reading,
         lines=[masked(line) for line in reading.lines],
         totals=[masked(line) for line in reading.totals],
         tables=[replace(table, member=members[table.member], sheet=sheets[table.sheet]) for table in reading.tables],
-        left_out=[row._replace(member=mask_name(row.member), sheet=mask_name(row.sheet)) for row in reading.left_out],
-        ambiguous_fields={name: [mask(cell) for cell in cells] for name, cells in reading.ambiguous_fields.items()},
+        left_out=[
+            row._replace(
+                member=members.get(row.member) or mask_name(row.member),
+                sheet=sheets.get(row.sheet) or mask_name(row.sheet),
+            )
+            for row in reading.left_out
+        ],
+        ambiguous_fields={name: list(map(address, cells)) for name, cells in reading.ambiguous_fields.items()},
+        sender_inn_cell=address(reading.sender_inn_cell),
+        sender_kpp_cell=address(reading.sender_kpp_cell),
+        sender_survey_cell=address(reading.sender_survey_cell),
         notices=[
             notice._replace(member=members[notice.member], sheet=sheets[notice.sheet]) for notice in reading.notices
         ],
@@ -240,7 +259,7 @@ def _stage(
     staged_sha256, staged_outcome = cursor.fetchone() or (None, None)
     if staged_sha256 == reading_sha256:
         return
-    if reading.outcome == "limit" and staged_outcome in ("read", "unreadable"):
+    if reading.reason in STOPPED and staged_outcome in ("read", "unreadable"):
         # It was read before: a bad hour of the machine takes no answer back.
         log.warning(
             "receipt %d met the limit %s where it was read before: that reading stays", receipt_no, reading.reason
@@ -364,6 +383,8 @@ def _quarantine_reason(row: dict[str, Any]) -> str:
         return "unknown_survey"
     if not row["agency_known"]:
         return "unknown_agency"
+    if row["reading_reason"] == INFECTED:
+        return INFECTED
     if row["reading_outcome"] == "limit":
         return f"limit_{row['reading_reason']}"
     return ""

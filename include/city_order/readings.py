@@ -7,6 +7,7 @@ nothing: whatever is not of the shape below raises ValueError.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ UNREADABLE = (
 #: Which limit stopped the reader: its memory, its CPU seconds, its output; or it was killed from outside, waited too
 #: long for the machine, or crashed.
 STOPPED = ("memory", "cpu", "output", "killed", "time", "crash")
+#: The reason of a drop that the antivirus kept from being read.
+INFECTED = "infected"
 
 
 class Unreadable(Exception):
@@ -55,16 +58,21 @@ def cell_address(member: str, sheet: str, cell: str) -> str:
     return f"{member}: {address}" if member else address
 
 
+_LIMIT_SETTING = "CITY_ORDER_LIMIT_"
+#: The kernel counts memory in so many bits.
+_LIMIT_MOST = 2**62
+
+
 @dataclass(frozen=True)
 class Limits:
-    """What one drop may cost. Sizes in bytes, times in seconds."""
+    """What one drop may cost. Sizes in bytes, times in seconds. Each is a setting, see `from_environment`."""
 
     #: An answer of 200 000 rows needs about 1.1 GB at its highest; four readers fit into an 8 GB machine.
     memory_bytes: int = 1536 * 1024 * 1024
     #: The same answer takes under 20 s; a file that needs six times that is no survey answer.
     cpu_seconds: int = 120
-    #: Waiting for a busy machine is not the file's fault, so this is wider than the CPU limit.
-    wall_seconds: float = 300
+    #: A safety net: the CPU seconds decide, and waiting for a busy machine is not the file's fault.
+    wall_seconds: float = 900
     #: What the parent is ready to hold: the answer of 200 000 rows comes to about 150 MB.
     output_bytes: int = 256 * 1024 * 1024
     #: The largest real answers are under 10 MB; a bigger file is a scan or a mistake.
@@ -87,6 +95,24 @@ class Limits:
     cell_characters: int = 32_767
     #: So much of a workbook is shown again in its protocol; a bigger one is answered by addresses alone.
     copy_cells: int = 400_000
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Limits:
+        """The limits, each as `CITY_ORDER_LIMIT_<ITS NAME>` says where that is set."""
+        given: dict[str, int] = {}
+        known = {_LIMIT_SETTING + item.name.upper(): item.name for item in fields(cls)}
+        for setting, value in environ.items():
+            if not setting.startswith(_LIMIT_SETTING) or not value.strip():
+                continue
+            if setting not in known:
+                raise ValueError(f"{setting} sets no limit: take it away, or name one of {', '.join(sorted(known))}")
+            text = value.strip().replace("_", "")
+            if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= _LIMIT_MOST):
+                raise ValueError(
+                    f"{setting} is {value!r}: give a whole number above zero, such as {getattr(cls, known[setting])}"
+                )
+            given[known[setting]] = int(text)
+        return cls(**given)
 
     def to_json(self) -> str:
         """For the pipe."""
@@ -198,9 +224,9 @@ NOTICES_KEPT = 1000
 class Reading:
     """All that a drop said, and how reading it ended.
 
-    `reason` is "" for `read`, else one of `UNREADABLE` or `STOPPED`. `missing_fields` are the required fields
-    without a column in some table (all of them if no table was found, none for a nil return in free text; `unit` is
-    not missing if the year headings name one).
+    `reason` is "" for `read`, else one of `UNREADABLE` or `STOPPED`, or `INFECTED` (with the outcome `limit`).
+    `missing_fields` are the required fields without a column in some table (all of them if no table was found, none
+    for a nil return in free text; `unit` is not missing if the year headings name one).
     `ambiguous_fields` gives the heading cells of a field, or of one year, that has more than one column, or of a unit
     that the year headings name differently; the lines hold the first. `totals` are the totals rows as typed, for
     comparison: they are no lines. `sender_survey` is the code of the survey that the form itself names, of

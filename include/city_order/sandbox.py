@@ -5,19 +5,26 @@ Whatever a drop does to its reader, the caller gets a Reading: it never raises b
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import math
 import os
+import resource
 import selectors
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
+from include.city_order.confinement import UNSEALED
 from include.city_order.readings import DEMAND, Form, Limits, Reading, WorkbookCopy
 
 __all__ = ["Limits", "copy", "read"]
@@ -30,25 +37,46 @@ _PROJECT = BOX.parents[2]
 _STDERR_BYTES = 10_000
 #: What a copy may say for each cell that it may hold, on average.
 _COPY_BYTES_PER_CELL = 160
+#: A child that closed its pipes is dying: at first it is looked after often.
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.0002, 0.05
+
+
+#: Ends for which the machine may be to blame: they stand only if they come again when no other drop is read.
+_ODD_ENDS = ("killed", "time", "crash")
+#: Files that are always there, whose locks order the readers of this machine: see `_turn`.
+_DOOR, _ROOM = Path(__file__), BOX
 
 
 class Ended(NamedTuple):
-    """How a child ended. `stopped` is why we ended it (time, output), else ""; `code` as of subprocess."""
+    """How a child ended, and what it took. `stopped` is why it was ended (time, output, cpu), else "".
+
+    `code` is as of subprocess. `peak_bytes` is the most memory it held; where its parent held more, that.
+    """
 
     code: int
     output: bytes
     errors: bytes
     stopped: str = ""
+    cpu_seconds: float = 0.0
+    peak_bytes: int = 0
 
 
 def read(path: Path, form: Form, limits: Limits | None = None) -> Reading:
-    """The reading of the drop at `path`. Raises OSError only if the file cannot be opened."""
-    limits = limits or Limits()
+    """The reading of the drop at `path`. Raises OSError only if the file cannot be opened.
+
+    A child that was killed from outside, waited too long or crashed is not the file's verdict yet: the drop is read
+    once more while no other reader of this machine runs.
+    """
+    limits = limits or Limits.from_environment(os.environ)
     with path.open("rb") as drop:
         if os.fstat(drop.fileno()).st_size > limits.upload_bytes:
             return Reading("unreadable", "too_large")
-        ended = run(BOX, drop.fileno(), form, limits)
-    return _judge(ended, form)
+        reading = _judge(_run_in_turn(path, drop.fileno(), form, limits), form)
+        if reading.reason in _ODD_ENDS:
+            log.warning("%s: its reader ended as %s; it is read again alone", path.name, reading.reason)
+            os.lseek(drop.fileno(), 0, os.SEEK_SET)
+            reading = _judge(_run_in_turn(path, drop.fileno(), form, limits, alone=True), form)
+    return reading
 
 
 def copy(path: Path, limits: Limits | None = None) -> WorkbookCopy:
@@ -56,10 +84,10 @@ def copy(path: Path, limits: Limits | None = None) -> WorkbookCopy:
 
     What has no room in `limits.copy_cells`, and a drop that cannot be read, is not copied, and the copy says so.
     """
-    limits = limits or Limits()
+    limits = limits or Limits.from_environment(os.environ)
     limits = replace(limits, output_bytes=min(limits.output_bytes, limits.copy_cells * _COPY_BYTES_PER_CELL))
     with path.open("rb") as drop:
-        ended = run(BOX, drop.fileno(), None, limits)
+        ended = _run_in_turn(path, drop.fileno(), None, limits)
     nothing = WorkbookCopy([], whole=False)
     if ended.stopped or ended.code:
         return nothing
@@ -67,6 +95,42 @@ def copy(path: Path, limits: Limits | None = None) -> WorkbookCopy:
         return WorkbookCopy.from_json(ended.output)
     except ValueError:
         return nothing
+
+
+def _run_in_turn(path: Path, drop: int, form: Form | None, limits: Limits, *, alone: bool = False) -> Ended:
+    with _turn(alone=alone):
+        ended = run(BOX, drop, form, limits)
+    peak_mb = ended.peak_bytes >> 20
+    log.info("%s: its reader took %.2f CPU seconds and %d MB", path.name, ended.cpu_seconds, peak_mb)
+    if UNSEALED.encode() in ended.errors:
+        _warn_of_no_seal(ended.errors.decode(errors="replace"))
+    return ended
+
+
+@cache
+def _warn_of_no_seal(said: str) -> None:
+    """Once for a process, not for each drop."""
+    log.warning("drops are read with limits only, %s. Use a kernel of Linux that has seccomp", said.splitlines()[0])
+
+
+@contextmanager
+def _turn(*, alone: bool) -> Iterator[None]:
+    """Wait for a turn to read: beside others or, if `alone`, when none reads and none begins.
+
+    Who wants in passes a door, one after another; who wants to be alone keeps the door shut behind him.
+    """
+    with _DOOR.open("rb") as door, _ROOM.open("rb") as room:
+        _lock(door, fcntl.LOCK_EX)
+        _lock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        if not alone:
+            _lock(door, fcntl.LOCK_UN)
+        yield
+
+
+def _lock(file: IO[bytes], how: int) -> None:
+    # Where the code lies on a file system without locks, drops are read without turns.
+    with suppress(OSError):
+        fcntl.flock(file, how)
 
 
 def run(program: Path, drop: int, form: Form | None, limits: Limits) -> Ended:
@@ -107,13 +171,12 @@ def _listen(child: subprocess.Popen[bytes], limits: Limits) -> Ended:
     assert child.stdout and child.stderr
     deadline = time.monotonic() + limits.wall_seconds
     output, errors = bytearray(), bytearray()
+    stopped = ""
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ, output)
         selector.register(child.stderr, selectors.EVENT_READ, errors)
-        while selector.get_map():
-            ready = selector.select(deadline - time.monotonic())
-            if time.monotonic() >= deadline:
-                return _stop(child, "time")
+        while selector.get_map() and not stopped:
+            ready = selector.select(max(deadline - time.monotonic(), 0))
             for key, _ in ready:
                 piece = os.read(key.fd, 1 << 20)
                 if not piece:
@@ -123,21 +186,40 @@ def _listen(child: subprocess.Popen[bytes], limits: Limits) -> Ended:
                 elif len(errors) < _STDERR_BYTES:
                     errors += piece
             if len(output) > limits.output_bytes:
-                return _stop(child, "output")
-    try:
-        code = child.wait(max(deadline - time.monotonic(), 0.1))
-    except subprocess.TimeoutExpired:
-        return _stop(child, "time")
-    return Ended(code, bytes(output), bytes(errors))
+                stopped = "output"
+            elif time.monotonic() >= deadline:
+                stopped = "time"
+    usage = None if stopped else _reap(child, deadline)
+    if usage is None:
+        stopped = stopped or "time"
+        _kill(child)
+        usage = _reap(child, math.inf)
+    assert usage is not None and child.returncode is not None
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    deaf = child.returncode == -signal.SIGKILL and cpu_seconds >= limits.cpu_seconds
+    if not stopped and (child.returncode == -signal.SIGXCPU or deaf):
+        stopped = "cpu"
+    return Ended(
+        child.returncode, b"" if stopped else bytes(output), bytes(errors), stopped, cpu_seconds, usage.ru_maxrss * 1024
+    )
 
 
-def _stop(child: subprocess.Popen[bytes], why: str) -> Ended:
-    _kill(child)
-    return Ended(child.wait(), b"", b"", why)
+def _reap(child: subprocess.Popen[bytes], deadline: float) -> resource.struct_rusage | None:
+    """Wait for the child's end; what it took, or None if it still runs at the deadline."""
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        process, status, usage = os.wait4(child.pid, os.WNOHANG)
+        if process:
+            child.returncode = os.waitstatus_to_exitcode(status)
+            return usage
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
+    if child.returncode is None:
         os.killpg(child.pid, signal.SIGKILL)
 
 
@@ -147,12 +229,11 @@ def _judge(ended: Ended, form: Form) -> Reading:
         return Reading("limit", ended.stopped)
     if ended.code == 0:
         return _believe(ended.output, form)
-    if ended.code == -signal.SIGXCPU:
-        return Reading("limit", "cpu")
-    # A native allocation that fails aborts; the kernel kills when the whole machine runs out.
-    said_memory = b"memory allocation" in ended.errors or b"MemoryError" in ended.errors
-    if ended.code == -signal.SIGKILL or said_memory:
+    # A native allocation that fails aborts.
+    if b"memory allocation" in ended.errors or b"MemoryError" in ended.errors:
         return Reading("limit", "memory")
+    if ended.code == -signal.SIGKILL:
+        return Reading("limit", "killed")
     last_words = ended.errors[-300:].decode(errors="replace")
     log.warning("the reader of a drop ended with %s: %s", ended.code, last_words)
     return Reading("limit", "crash")

@@ -25,8 +25,8 @@ LAYERS = (
     },
     # They touch the world: folders, processes, the warehouse.
     {
-        "archive", "box", "checks", "comparisons", "documentation", "inbox", "outbox", "references", "sandbox", "summary",
-        "warehouse",
+        "antivirus", "archive", "box", "checks", "comparisons", "confinement", "documentation", "inbox", "outbox",
+        "references", "sandbox", "summary", "warehouse",
     },
     # Flows: what tasks call.
     {"answers", "forms", "intake", "orders", "preview"},
