@@ -443,13 +443,10 @@ def places(tables: Iterable[Table]) -> str:
 
 
 def _encoding(facts: ProtocolFacts) -> str:
-    """The encodings of a file, or of the files of a ZIP, each with the ground of its choice."""
-    names = [name for name in facts.encoding.split(", ") if name]
-    grounds = [ground for ground in facts.encoding_ground.split(", ") if ground]
-    told = [ENCODINGS.get(name, name) for name in names]
-    if len(grounds) == len(names):
-        told = [f"{name} ({ENCODING_GROUNDS.get(ground, ground)})" for name, ground in zip(told, grounds, strict=True)]
-    return f"кодировка {', '.join(dict.fromkeys(told))}"
+    """The encodings of a text, or of the texts of a ZIP, and the grounds on which they were chosen."""
+    names = dict.fromkeys(ENCODINGS.get(name, name) for name in facts.encoding.split(", "))
+    grounds = [ENCODING_GROUNDS.get(ground, ground) for ground in facts.encoding_ground.split(", ") if ground]
+    return f"кодировка {', '.join(names)}" + (f" ({'; '.join(grounds)})" if grounds else "")
 
 
 def _left_out(left_out: LeftOut) -> str:

@@ -15,8 +15,11 @@ from include.city_order import checks, intake, sandbox
 from include.city_order.drop_dates import Night
 from include.city_order.readings import Reading
 from include.city_order.site import Site
+from include.sample_drops import files
+from include.sample_drops.forms import Sheet
 from tests.intake.nights import (
     HEADINGS,
+    LINE,
     REFERENCE,
     SURVEYS,
     answer,
@@ -204,3 +207,13 @@ def test_members_whose_masked_names_are_equal_keep_their_cells(site: Site, tmp_p
     assert [row["cell"] for row in found] == [f"{chr(ord('A') + column)}2" for column in columns]
     assert len({row["member"] for row in found}) == 2
     assert not any("Иванов" in row["member"] or "Петров" in row["member"] for row in found)
+
+
+def test_addresses_above_the_lines_name_masked_sheets_as_the_lines_do(site: Site):
+    table = [list(HEADINGS.values()), list(LINE.values()), ["Итого", None, None, None, None, 10]]
+    first, second = Sheet("Иванов И.И.", table), Sheet("Петров П.П.", [["ИНН", "7700000000"], *table])
+    leave(site, "ecb-2026/gorsvet/answer.xlsx", files.xlsx([first, second]))
+    collect(site)
+    (row,) = select(site, "select sender_inn_cell, left_out from staging.reading")
+    assert row["sender_inn_cell"] == "[скрыто] (2)!B1"
+    assert [row[:3] for row in row["left_out"]] == [["", "[скрыто]", 3], ["", "[скрыто] (2)", 4]]
