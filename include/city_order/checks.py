@@ -16,8 +16,8 @@ from typing import Any, Literal
 import sqlalchemy
 from psycopg2 import sql
 
-from include.city_order import warehouse
-from include.city_order.suites import STAGES, Rule, Suite
+from include.city_order import comparisons, warehouse
+from include.city_order.suites import ACROSS, STAGES, Rule, Suite
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ def check(dsn: str, batch_id: int, suites: list[Suite]) -> int:
         of_stage = [suite for suite in suites if suite.stage == stage]
         if not of_stage:
             continue
+        if stage == ACROSS:
+            comparisons.gather(dsn, batch_id)
         validations = [_validation(gx, context, source, suite) for suite in of_stage]
         checkpoint = gx.Checkpoint(name=stage, validation_definitions=validations, result_format="BOOLEAN_ONLY")
         results = context.checkpoints.add(checkpoint).run().run_results.values()

@@ -33,6 +33,9 @@ FOLDER = Path(__file__).resolve().parents[1] / "expectations"
 #: only lines that will count are compared with those of other answers.
 STAGES = ("file", "line", "repeat", "across")
 
+#: The stage for which other answers have to be gathered first.
+ACROSS = STAGES[-1]
+
 #: What can only be known when all receipts of an agency are settled: said by `load`, not by the checks of a batch.
 LOAD = "load"
 

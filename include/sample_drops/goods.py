@@ -313,11 +313,18 @@ def _common(rng: Random, span: tuple[int, int]) -> Line:
     }
 
 
+def _price_rub(rng: Random, part: Component) -> Decimal:
+    """What an agency pays for a part: a price that all know, give or take 5 %."""
+    low, high = (rubles * 100 for rubles in part.price_rub)
+    known_kopecks = Random(part.part_number).randint(low, high)  # noqa: S311 (invented)
+    haggled = (rng.randint(low, high) - low) / (high - low)
+    return Decimal(round(known_kopecks * (0.95 + haggled / 10))) / 100
+
+
 def component_lines(rng: Random, count: int, years: range, pool: list[Component]) -> list[Line]:
     """`count` different components of the pool, in the fields of the form."""
     lines = []
     for part in rng.sample(pool, count):
-        low, high = part.price_rub
         lines.append(
             {
                 "item_name": part.item_name,
@@ -329,7 +336,7 @@ def component_lines(rng: Random, count: int, years: range, pool: list[Component]
                 "unit": "шт",
                 **_demand(rng, years, part.quantity),
                 **_common(rng, part.quantity),
-                "unit_price_rub": Decimal(rng.randint(low * 100, high * 100)) / 100 if rng.random() < 0.8 else None,
+                "unit_price_rub": _price_rub(rng, part) if rng.random() < 0.8 else None,
                 "used_in": rng.choice(_PLACES),
             }
         )
