@@ -71,30 +71,39 @@ def read(path: Path, form: Form, limits: Limits | None = None) -> Reading:
     with path.open("rb") as drop:
         if os.fstat(drop.fileno()).st_size > limits.upload_bytes:
             return Reading("unreadable", "too_large")
-        reading = _judge(_run_in_turn(path, drop.fileno(), form, limits), form)
-        if reading.reason in _ODD_ENDS:
-            log.warning("%s: its reader ended as %s; it is read again alone", path.name, reading.reason)
-            os.lseek(drop.fileno(), 0, os.SEEK_SET)
-            reading = _judge(_run_in_turn(path, drop.fileno(), form, limits, alone=True), form)
-    return reading
+        ended, reason = _run_until_settled(path, drop.fileno(), form, limits)
+    return Reading("limit", reason) if reason else _believe(ended.output, form)
 
 
 def copy(path: Path, limits: Limits | None = None) -> WorkbookCopy:
     """The sheets of the drop at `path` as values only. Raises OSError only if the file cannot be opened.
 
-    What has no room in `limits.copy_cells`, and a drop that cannot be read, is not copied, and the copy says so.
+    What has no room in `limits.copy_cells`, and a drop that cannot be read, is not copied, and the copy says so. An odd
+    end is tried again alone, as in `read`.
     """
     limits = limits or Limits.from_environment(os.environ)
     limits = replace(limits, output_bytes=min(limits.output_bytes, limits.copy_cells * _COPY_BYTES_PER_CELL))
     with path.open("rb") as drop:
-        ended = _run_in_turn(path, drop.fileno(), None, limits)
+        ended, reason = _run_until_settled(path, drop.fileno(), None, limits)
     nothing = WorkbookCopy([], whole=False)
-    if ended.stopped or ended.code:
+    if reason:
         return nothing
     try:
         return WorkbookCopy.from_json(ended.output)
     except ValueError:
         return nothing
+
+
+def _run_until_settled(path: Path, drop: int, form: Form | None, limits: Limits) -> tuple[Ended, str]:
+    """How the child ended, and why it gave no answer ("" if it gave one); an odd end stands only if it comes again."""
+    ended = _run_in_turn(path, drop, form, limits)
+    reason = _why_no_answer(ended)
+    if reason in _ODD_ENDS:
+        log.warning("%s: its reader ended as %s; it is read again alone", path.name, reason)
+        os.lseek(drop, 0, os.SEEK_SET)
+        ended = _run_in_turn(path, drop, form, limits, alone=True)
+        reason = _why_no_answer(ended)
+    return ended, reason
 
 
 def _run_in_turn(path: Path, drop: int, form: Form | None, limits: Limits, *, alone: bool = False) -> Ended:
@@ -223,20 +232,20 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def _judge(ended: Ended, form: Form) -> Reading:
-    """What the end of a child means. What is cut short is a limit, what is odd is unreadable."""
+def _why_no_answer(ended: Ended) -> str:
+    """Why a child gave no answer, one of `STOPPED`; "" if it gave one."""
     if ended.stopped:
-        return Reading("limit", ended.stopped)
+        return ended.stopped
     if ended.code == 0:
-        return _believe(ended.output, form)
+        return ""
     # A native allocation that fails aborts.
     if b"memory allocation" in ended.errors or b"MemoryError" in ended.errors:
-        return Reading("limit", "memory")
+        return "memory"
     if ended.code == -signal.SIGKILL:
-        return Reading("limit", "killed")
+        return "killed"
     last_words = ended.errors[-300:].decode(errors="replace")
     log.warning("the reader of a drop ended with %s: %s", ended.code, last_words)
-    return Reading("limit", "crash")
+    return "crash"
 
 
 def _believe(output: bytes, form: Form) -> Reading:
