@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.warehouse]
 SQL = "'); drop table core.submission; --"
 TEMPLATE = "{{ conn.warehouse_ingest.password }}{% raw %}%(receipts)s %s {0}"
 FORMULA = '=HYPERLINK("http://example.org";"A")'
-HOSTILE_TEXTS = (SQL, TEMPLATE, FORMULA, "@SUM(1+1)", "\\N", "\\.", "\u202egnp.exe", "a\tb", '"', "\U0001f50b" * 9)
+HOSTILE_TEXTS = (SQL, TEMPLATE, FORMULA, "@SUM(1+1)", "\\N", "\\.", "\u202egnp.exe", "a\tb", 'a"b', "\U0001f50b" * 9)
 
 #: Typed for a quantity, and no quantity.
 NO_NUMBERS = (
