@@ -218,7 +218,7 @@ class TestRefresh:
         ("name", "old", "new", "said"),
         [
             ("manufacturer_aliases", "milandr,Миландр,", "mikron,ПКК «МИЛАНДР»,", r"aliases\.csv:3: .* means both"),
-            ("agencies", "\ngorsvet,", "\ngorsvet-2,", r"ecb-2026\.yaml:47: .* has no agency gorsvet:"),
+            ("agencies", "\ngorsvet,", "\ngorsvet-2,", r"ecb-2026\.yaml:48: .* has no agency gorsvet:"),
             ("agencies", "gorsvet,2015", "Gorsvet,2015", r"agencies\.csv:\d+: agency_code 'Gorsvet'"),
             ("parts", "1986ВЕ1Т,milandr", "1986ВЕ1Т,milandrr", r"parts\.csv:2: manufacturer_code 'milandrr'"),
             ("okei", "796,шт,Штука", "796,шт", r"okei\.csv:2"),
