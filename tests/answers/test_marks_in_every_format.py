@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from include.city_order import answers
@@ -95,6 +95,37 @@ def test_every_finding_is_marked_at_its_cell(warehouse: Any, tmp_path: Path, nam
         if cell.comment
     }
     assert marked == {address for address, _ in EXPECTED}
+
+
+def test_what_a_workbook_hides_or_adds_up_wrongly_is_marked_where_it_stands(warehouse: Any, tmp_path: Path):
+    book = Workbook()
+    page = book.active
+    assert page is not None
+    page.title = "Заявка"
+    page.append(list(HEADINGS.values()))
+    for number in range(4):
+        line = LINE | {"part_number": f"К1986ВЕ9{number}", "demand_2026": 10, "demand_2027": 20}
+        page.append([line[field] for field in HEADINGS])
+    page.append(["Итого", None, None, None, None, 30, 81])
+    page["F3"] = "=5+5"
+    page.row_dimensions[4].hidden = True
+    page.column_dimensions["B"].hidden = True
+    content = io.BytesIO()
+    book.save(content)
+    site = site_of(warehouse.ingest, tmp_path)
+    leave(site, "ecb-2026/dep-it/ответ.xlsx", content.getvalue())
+    answers.write(site, collect(site))
+    (row,) = select(site, "select answer_path, verdict from landing.receipt")
+    assert row["verdict"] == "accepted_with_warnings"
+    own = load_workbook(site.outbox / row["answer_path"])["Заявка"]
+    begins = {"F3": "В ячейке стоит формула", "A4": "В скрытой строке", "B1": "В скрытой графе", "G6": "Итог не равен"}
+    comments = {cell.coordinate: cell.comment.text for cells in own.iter_rows() for cell in cells if cell.comment}
+    assert comments.keys() == begins.keys()
+    for address, beginning in begins.items():
+        assert comments[address].startswith(f"Предупреждение: {beginning}")
+    assert comments["G6"].endswith("Введено: 81\nОжидается: 80")
+    assert own["F3"].value is None, "no formula, and no value that was never stored"
+    assert not own.row_dimensions[4].hidden and not own.column_dimensions["B"].hidden
 
 
 def told(sheet: Worksheet) -> list[dict[str, Any]]:
