@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.city_order.personal_data import HIDDEN, mask
+from include.city_order.personal_data import HIDDEN, mask, mask_beside, mask_names
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,27 @@ def test_everything_else_is_left_alone(text):
 @given(st.text(alphabet="Ивановч И.О+7(8)916-1234567,тел.:\n"))
 def test_what_is_masked_stays_masked(text):
     assert mask(mask(text)) == mask(text)
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "told"),
+    [
+        ("Исполнитель", "Петров Пётр", HIDDEN),
+        ("Исполнитель:", "Петров Пётр", HIDDEN),
+        ("Тел.", "4951234567", HIDDEN),
+        ("Директор", "12", "12"),
+        ("Директор", "по вакансии", "по вакансии"),
+        ("Изготовитель", "Петров Пётр", "Петров Пётр"),
+        ("Телевизор", "4951234567", "4951234567"),
+        ("Исполнитель Иванов И.И.", "Петров П.П.", HIDDEN),
+        ("", "Иванов И.И.", HIDDEN),
+    ],
+)
+def test_a_label_says_what_the_cell_beside_it_holds(label: str, text: str, told: str):
+    assert mask_beside(label, text) == told
+
+
+def test_names_that_become_equal_are_numbered():
+    assert mask_names(["Иванов И.И.", "Лист1", "Петров П.П.", "Лист1"]) == {
+        "Иванов И.И.": HIDDEN, "Лист1": "Лист1", "Петров П.П.": f"{HIDDEN} (2)",
+    }  # fmt: skip
