@@ -120,8 +120,13 @@ def xls_facts(data: bytes, limits: Limits) -> BookFacts:
             raise Unreadable("encrypted")
         if kind == 0x85 and len(record) >= 4:
             starts.append(struct.unpack_from("<I", record)[0])
+        if kind == 0xFC and len(record) >= 8 and struct.unpack_from("<I", record, 4)[0] > len(book):
+            # More texts than bytes: the reader of values would make room for them all.
+            raise Unreadable("broken")
         if kind == 0x1AE and record[2:4] not in (b"\x01\x04", b"\x01\x3a"):
             notices.add("external_link")
+    if len(starts) > limits.sheets:
+        raise Unreadable("too_many_sheets")
     return BookFacts([_xls_sheet(book, start, limits) for start in starts], tuple(sorted(notices)))
 
 
@@ -155,6 +160,8 @@ def _xls_sheet(book: bytes, start: int, limits: Limits) -> SheetFacts:
                 facts.add_error(row, column, _ERROR_CODES.get(record[6], "#N/A"))
             elif kind == 0x06 and record[12:14] == b"\xff\xff" and record[6] == 2:
                 facts.add_error(row, column, _ERROR_CODES.get(record[8], "#N/A"))
+        elif kind == 0x200 and len(record) >= 10:
+            _demand_true_reach(*struct.unpack_from("<IIHH" if len(record) >= 14 else "<HHHH", record))
         elif kind == 0x208 and len(record) >= 16 and record[12] & 0x20:
             facts.hidden_rows.add(record[0] | record[1] << 8)
         elif kind == 0x7D and len(record) >= 10 and record[8] & 1:
@@ -162,6 +169,12 @@ def _xls_sheet(book: bytes, start: int, limits: Limits) -> SheetFacts:
             facts.hidden_columns.update(range(first, min(last + 1, 256)))
     demand_within(rows, columns, limits)
     return facts
+
+
+def _demand_true_reach(first_row: int, rows: int, first_column: int, columns: int) -> None:
+    """Raise Unreadable if a sheet of an XLS declares an impossible reach: the reader of values makes room for it."""
+    if rows and columns and not (first_row < rows <= 1 << 16 and first_column < columns <= 1 << 8):
+        raise Unreadable("broken")
 
 
 #: Records of an XLS that hold a value: numbers, texts, formulas, errors, rows of numbers.
@@ -210,6 +223,8 @@ def _xlsb_records(part: bytes) -> Iterator[tuple[int, bytes]]:
             shift += 7
             if byte < 0x80:
                 break
+        if at + size > end:
+            raise Unreadable("broken")
         yield kind, part[at : at + size]
         at += size
 
@@ -225,12 +240,15 @@ def _xlsb_sheet(part: bytes, limits: Limits) -> SheetFacts:
     facts = SheetFacts()
     row = rows = columns = 0
     for kind, record in _xlsb_records(part):
-        if 2 <= kind <= 11 and len(record) >= 8:
+        if kind <= 11 and len(record) < 8:
+            # The reader of values would take what it lacks from the record before.
+            raise Unreadable("broken")
+        if 2 <= kind <= 11:
             (column,) = struct.unpack_from("<I", record)
             rows, columns = max(rows, row + 1), max(columns, column + 1)
             if kind in (3, 11) and len(record) >= 9:
                 facts.add_error(row, column, _ERROR_CODES.get(record[8], "#N/A"))
-        elif kind == 0 and len(record) >= 12:
+        elif kind == 0:
             (row,) = struct.unpack_from("<I", record)
             if record[11] & 0x10:
                 facts.hidden_rows.add(row)

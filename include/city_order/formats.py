@@ -220,7 +220,8 @@ def _workbook_sheets(
             )
     except python_calamine.PasswordError:
         raise Unreadable("encrypted") from None
-    except python_calamine.CalamineError:
+    except (python_calamine.CalamineError, OSError):
+        # An OSError is the reader's word for a part that ends too early.
         raise Unreadable("broken") from None
     except (MemoryError, Unreadable, GeneratorExit):
         raise

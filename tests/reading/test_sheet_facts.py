@@ -335,6 +335,35 @@ def test_far_cells_of_an_ods_and_an_xlsb_are_told():
     assert reason_of(handmade.raw_xlsb(ONE_CELL, sheets={1: sparse})) == "too_many_rows"
 
 
+def test_a_declared_reach_for_which_no_memory_would_do_is_broken():
+    """The reader of values makes room for what is declared, before it looks what is there."""
+    stream = handmade.biff(ONE_CELL)
+    declared = stream.index(struct.pack("<HH", 0x200, 14)) + 4
+    texts = stream.index(struct.pack("<H", 0xFC)) + 8
+    for at, lie in ((declared, struct.pack("<IIHH", 200, 31, 0, 5)), (texts, struct.pack("<I", 0x7FFF_FFFF))):
+        lying = stream[:at] + lie + stream[at + len(lie) :]
+        assert reason_of(handmade.ole2({"Workbook": lying})) == "broken"
+
+
+@pytest.mark.parametrize("address", ["E999999999999999999999", "99999999"])
+def test_an_address_beyond_counting_is_broken(address):
+    assert reason_of(by_hand(f'<row r="1"><c r="{address}"><v>1</v></c></row>')) == "broken"
+
+
+@pytest.mark.parametrize("record", [(0, b"\0\0\0\0"), (5, b"\0\0")])
+def test_a_binary_record_cut_short_is_broken(record):
+    part = handmade._record(129) + handmade._record(145) + handmade._record(*record) + handmade._record(146)
+    assert reason_of(handmade.raw_xlsb(ONE_CELL, sheets={1: part})) == "broken"
+
+
+def test_an_xls_that_names_one_sheet_a_thousand_times_is_not_read_a_thousand_times():
+    stream = handmade.biff(ONE_CELL)
+    at = stream.index(struct.pack("<H", 0x85))
+    length = 4 + struct.unpack_from("<H", stream, at + 2)[0]
+    many = stream[:at] + stream[at : at + length] * 1000 + stream[at + length :]
+    assert reason_of(handmade.ole2({"Workbook": many})) == "too_many_sheets"
+
+
 @pytest.mark.parametrize("number", ["9" * 5000, "-1", "", "1e9"])
 def test_a_number_that_is_none_is_no_error_of_ours(number):
     row = f'<table:table-row table:number-rows-repeated="{number}">{ods_cell("x")}</table:table-row>'
