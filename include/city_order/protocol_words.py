@@ -470,11 +470,15 @@ def sentence(finding: Finding) -> str:
 
 
 def addresses(findings: Sequence[Finding]) -> str:
-    """Where the first findings are: `Лист1!C5, C6; Лист2!C5 и ещё 7`. A sheet is named once for its cells."""
+    """Where the first findings are: `Лист1!C5, C6; Лист2!C5 и ещё 7`. A sheet is named once for its cells.
+
+    Several findings of one cause that have no cell are told apart by what each is about.
+    """
     shown: list[str] = []
     for (member, sheet), group in groupby(findings[:ADDRESSES_SHOWN], key=attrgetter("member", "sheet")):
         first, *others = [
-            finding.cell + (f" (то же в {finding.repeated_address})" if finding.repeated_address else "")
+            (finding.cell or (finding.value if finding.line_position is None and len(findings) > 1 else ""))
+            + (f" (то же в {finding.repeated_address})" if finding.repeated_address else "")
             for finding in group
         ]
         whole = ": ".join(part for part in (member, sheet) if part) or "весь файл"

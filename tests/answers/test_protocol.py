@@ -240,6 +240,18 @@ def test_findings_are_grouped_by_cause_errors_first():
     ]  # fmt: skip
 
 
+def test_findings_of_one_cause_without_cells_are_told_apart_by_what_they_are_about():
+    missing = Finding("X03", "W", "", "", "", None, "", "", "Изделия больше нет.")
+    names = [f"Изделие {number}" for number in range(1, 8)]
+    rows = grouped(replace(PARTLY, findings=tuple(replace(missing, value=name) for name in names)))
+    assert rows == [
+        (
+            "Предупреждение", "Изделия больше нет.", "весь файл", 7,
+            "Изделие 1, Изделие 2, Изделие 3, Изделие 4, Изделие 5 и ещё 2", "Изделие 1", None,
+        ),
+    ]  # fmt: skip
+
+
 def test_a_finding_about_the_whole_file_shows_no_code_of_the_reader():
     whole = Finding("F01", "E", "", "", "", None, "", "solar_storm", "Файл не удалось прочитать.")
     facts = replace(PARTLY, findings=(whole,))

@@ -268,13 +268,13 @@ def test_gx_counts_what_the_scan_lists(judged: Judged):
     assert by_gx == by_scan
 
 
-def _open_batch(judged: Judged) -> int:
+def _open_batch(judged: Judged, receipts: list[int] | None = None) -> int:
     with warehouse.transaction(judged.site.warehouse) as cursor:
         cursor.execute("insert into staging.batch default values returning batch_id")
         (batch_id,) = cursor.fetchone() or (0,)
         cursor.execute(
             "insert into staging.batch_receipt select %s, receipt_no from unnest(%s::bigint[]) as last (receipt_no)",
-            (batch_id, judged.last),
+            (batch_id, judged.last if receipts is None else receipts),
         )
     return int(batch_id)
 
@@ -297,3 +297,105 @@ def test_gathering_again_changes_nothing_and_nothing_outlives_the_batch(judged: 
     with warehouse.transaction(judged.site.warehouse) as cursor:
         cursor.execute("delete from staging.batch where batch_id = %s", (batch_id,))
     assert not any(gathered().values())
+
+
+@pytest.mark.slow
+@pytest.mark.warehouse
+def test_a_survey_may_set_its_own_thresholds(judged: Judged):
+    """What one piece more would have told, a lower threshold tells."""
+    number = 2 * len(CASES) + list(WORLDS).index("little_may_change_much")
+    receipt_no = judged.receipt[agency_of(number).code]
+    survey = surveys.load(judged.site.surveys)[f"ecb-{NOW.name}"]
+
+    def rules_told(own: suites.Thresholds) -> list[str]:
+        batch_id = _open_batch(judged, [receipt_no])
+        checks.check(
+            judged.site.warehouse, batch_id, suites.in_force(suites.load(), survey.programme, survey.rules_as_of, own)
+        )
+        rows = select(judged.site, "select rule_id from staging.violation where batch_id = %s", (batch_id,))
+        return [row["rule_id"] for row in rows]
+
+    assert rules_told({}) == []
+    assert rules_told({"X01": {"floor": 49}}) == ["X01"]
+    assert rules_told({"X01": {"floor": 49, "times": 26}}) == []
+
+
+#: Fifty agencies that answered five surveys before, in two revisions of a hundred lines.
+HISTORY = """
+insert into reference.agency (agency_code)
+select 'old-' || number from generate_series(1, 50) as number;
+insert into reference.agency_version (agency_code, valid_from, name, inn, kpp, source, source_date)
+select agency_code, '2015-01-01', 'Учреждение', '0000000000', '001201001', '', '2026-01-01'
+from reference.agency where agency_code like 'old-%%';
+insert into reference.survey (
+    survey_code, programme, title, opens_date, closes_date, rules_as_of_date, reference_as_of_date, rules_version,
+    reference_version
+)
+select
+    'ecb-old-' || year, 'ecb', '', make_date(year, 1, 1), make_date(year, 12, 1), '2026-10-01', '2026-10-01', 'r', 'r'
+from generate_series(2014, 2018) as year;
+insert into landing.receipt (
+    drop_key, survey_code, agency_code, drop_date, original_path, sha256, size_bytes, modified_ns, arrived_at
+)
+select
+    concat_ws(' ', survey_code, agency_code, revision), survey_code, agency_code, survey.closes_date, '',
+    repeat('0', 64), 1, revision, survey.closes_date
+from reference.survey, reference.agency, generate_series(1, 2) as revision
+where survey_code like 'ecb-old-%%' and agency_code like 'old-%%';
+insert into quality.judgement (
+    receipt_no, rules_version, reference_version, stands, outcome, reason, reading_sha256, lines_delivered,
+    lines_accepted, lines_rejected, lines_duplicate, warnings
+)
+select receipt_no, 'r', 'r', true, 'loadable', '', '', 100, 100, 0, 0, 0
+from landing.receipt where survey_code like 'ecb-old-%%';
+insert into core.submission (
+    survey_code, agency_code, revision, receipt_no, rules_version, reference_version, reading_sha256, content_sha256,
+    withdrawn_at
+)
+select survey_code, agency_code, modified_ns, receipt_no, 'r', 'r', '', '', case when modified_ns = 1 then now() end
+from landing.receipt where survey_code like 'ecb-old-%%';
+insert into core.demand_line (
+    submission_id, line_position, receipt_no, member, sheet, row_number, raw, cleaned_by, product_id, pieces_per_unit,
+    item_name, unit, unit_price_rub, demand_2026, outside_horizon
+)
+select submission_id, number, receipt_no, '', '', number, '{}', '{}', product.product_id, 1, '', '796', 1, 1, '{}'
+from core.submission
+cross join generate_series(1, 100) as number
+cross join (select product_id from core.product order by product_id limit 1) as product
+where survey_code like 'ecb-old-%%'
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.warehouse
+def test_comparing_reads_no_lines_but_those_it_compares(judged: Judged, admin_dsn: str):
+    """However many surveys the warehouse has seen: lines are found by their submissions, never all looked through."""
+    server, dsn = parse_dsn(admin_dsn), parse_dsn(judged.site.warehouse)
+    owner = f"postgresql://{server['user']}:{server['password']}@{server['host']}:{server['port']}/{dsn['dbname']}"
+    batch_id = _open_batch(judged, judged.last[-40:])
+    with warehouse.transaction(owner) as cursor:
+        cursor.execute(HISTORY, {})
+        cursor.execute("analyze")
+        for name in ("compared_receipt", "compared_line"):
+            statement = warehouse.statement(f"across/{name}")
+            cursor.execute(f"create temporary table {name} on commit drop as {statement}", {"batch_id": batch_id})
+            cursor.execute(f"analyze {name}")
+        for table in ("compared_item", "repeated_line", "compared_price"):
+            cursor.execute(
+                f"explain (analyze, format json) {warehouse.statement(f'staging/{table}')}", {"batch_id": batch_id}
+            )
+            scans = [node for node in _nodes(cursor.fetchall()) if node.get("Relation Name") == "demand_line"]
+            assert scans, f"{table} reads no lines at all"
+            read = sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in scans)
+            assert read < 500, f"{table} reads {read} lines"
+            assert "Seq Scan" not in {scan["Node Type"] for scan in scans}, table
+        cursor.connection.rollback()
+
+
+def _nodes(plan: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(plan, dict):
+        yield plan
+        plan = list(plan.values())
+    if isinstance(plan, list | tuple):
+        for part in plan:
+            yield from _nodes(part)

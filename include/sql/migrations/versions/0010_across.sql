@@ -150,7 +150,7 @@ select
     item.quantity_now,
     item.quantity_before,
     item.is_unit_slip,
-    'в ответе на ' || item.survey_before || ' ' || item.period || ': '
+    'в прошлом обследовании (' || item.survey_before || ') ' || item.period || ': '
     || replace(trim_scale(round(item.quantity_before, 3))::text, '.', ',') || ' ' || item.unit_symbol
     || ', теперь ' || replace(trim_scale(round(item.quantity_now, 3))::text, '.', ',') as expected
 from staging.batch_receipt
@@ -174,7 +174,7 @@ select
     end as value,
     item.quantity_before,
     item.place,
-    'в ответе на ' || item.survey_before || ' ' || item.period || ': '
+    'в прошлом обследовании (' || item.survey_before || ') ' || item.period || ': '
     || replace(trim_scale(round(item.quantity_before, 3))::text, '.', ',') || ' ' || item.unit_symbol as expected
 from staging.batch_receipt
 inner join staging.compared_item as item using (batch_id, receipt_no)
@@ -186,7 +186,7 @@ in a remark, as across_missing.json checks them. Grain: receipt_no, place.';
 create view staging.answer_to_check as
 select
     answer.*,
-    'в ответе на ' || answer.survey_before || ' ' || answer.period || ': изделий ' || answer.items_before as expected
+    'в прошлом обследовании (' || answer.survey_before || ') ' || answer.period || ': изделий ' || answer.items_before as expected
 from staging.batch_receipt
 inner join staging.compared_answer as answer using (batch_id, receipt_no)
 where batch_receipt.batch_id = current_setting('city_order.batch')::bigint;
