@@ -111,6 +111,10 @@ def test_a_drop_that_is_known_to_be_infected_later_stands_no_longer(
     (day,) = {row["drop_date"] for row in select(site, "select drop_date from landing.receipt")}
     collect(site, Night(day))
     assert list(verdicts(site).values()) == ["quarantined"]
+    # A false alarm: the scanner was mended.
+    monkeypatch.delenv(antivirus.SETTING)
+    collect(site, Night(day))
+    assert list(verdicts(site).values()) == ["accepted"]
 
 
 @pytest.mark.slow
