@@ -76,7 +76,8 @@ LINES: dict[str, Line] = {
 }
 
 _WARNED = "accepted_with_warnings"
-_FORM = "Форма"
+#: The sheet of a case.
+FORM = "Форма"
 
 #: Rows of a case's sheet, counted from 1: INN and KPP, a blank one, the headings, the lines.
 HEADING_ROW = 4
@@ -179,7 +180,7 @@ class Case:
         """The finding's sheet: the form, if a cell of a line is meant; cells of the title block name it themselves."""
         if self.sheet is not None:
             return self.sheet
-        return "" if isinstance(self.cell, str) else _FORM
+        return "" if isinstance(self.cell, str) else FORM
 
     @property
     def address(self) -> str:
@@ -240,7 +241,7 @@ def _notice(
     change: Callable[[Workbook, Worksheet], Any] | None,
     cell: str,
     *,
-    sheet: str = _FORM,
+    sheet: str = FORM,
     **rest: Any,
 ) -> Case:
     """A case of a fact about the file itself."""
@@ -262,24 +263,24 @@ CASES: tuple[Case, ...] = (
          Answer(), Answer(on_roster=False)),
     Case("file", "F07", "sender_kpp",
          "Branches share an INN, so the KPP decides whose answer it is. Where the INN itself is wrong, F10 says so.",
-         "rejected", Answer(kpp="{agency.kpp}"), Answer(kpp="001299999"), cell=f"{_FORM}!B2", value="001299999",
+         "rejected", Answer(kpp="{agency.kpp}"), Answer(kpp="001299999"), cell=f"{FORM}!B2", value="001299999",
          expected="{agency.kpp}"),
     Case("file", "F08", "", "Received after 23:59:59 Moscow time of the closing date.", _WARNED,
          Answer(left_at=CLOSES), Answer(left_at=CLOSES + timedelta(seconds=1))),
     Case("file", "F10", "sender_inn", "Wrong length, only zeros, or a wrong check digit.", "rejected",
-         Answer(), Answer(inn="0010000001"), cell=f"{_FORM}!B1", value="0010000001", expected="{agency.inn}"),
+         Answer(), Answer(inn="0010000001"), cell=f"{FORM}!B1", value="0010000001", expected="{agency.inn}"),
     Case("file", "F10", "sender_inn", "A right INN, but not the folder's agency.", "rejected",
-         Answer(), Answer(inn=Agency(0).inn), cell=f"{_FORM}!B1", value=Agency(0).inn, expected="{agency.inn}"),
+         Answer(), Answer(inn=Agency(0).inn), cell=f"{FORM}!B1", value=Agency(0).inn, expected="{agency.inn}"),
     Case("file", "F10", "sender_inn", "Nine digits: with a zero before them they are the agency's INN.", _WARNED,
-         Answer(), Answer(inn="{agency.inn_without_zero}"), cell=f"{_FORM}!B1",
+         Answer(), Answer(inn="{agency.inn_without_zero}"), cell=f"{FORM}!B1",
          value="{agency.inn_without_zero}", expected="{agency.inn}"),
     Case("file", "F10", "sender_inn", "An INN that was stored as a number and shown in powers of ten.", "rejected",
-         Answer(), Answer(inn="7,7E+09"), cell=f"{_FORM}!B1", value="7,7E+09", expected="{agency.inn}"),
+         Answer(), Answer(inn="7,7E+09"), cell=f"{FORM}!B1", value="7,7E+09", expected="{agency.inn}"),
     Case("file", "F11", "sender_survey",
          "The form names another survey than its folder. What it lacks of this one's is not told beside it.",
          "rejected",
          Answer(named="ecb-rules"), Answer(named="battery-rules", columns={"component_class": None}),
-         cell=f"{_FORM}!B3", value="battery-rules", expected="Опрос для проверки правил: ecb"),
+         cell=f"{FORM}!B3", value="battery-rules", expected="Опрос для проверки правил: ecb"),
     Case("file", "F09", "", "Rows that are of no known kind are not counted.", _WARNED,
          Answer(lines=_distinct(19), below=(_OF_NO_KIND,)), Answer(lines=_distinct(18), below=(_OF_NO_KIND,))),
     # notice.json
@@ -298,7 +299,7 @@ CASES: tuple[Case, ...] = (
     Case("heading", "F02", "*", "A required field maps to no column.", "rejected",
          Answer(columns={"used_in": None}), Answer(columns={"component_class": None}), meant="component_class"),
     Case("heading", "F02", "*", "A field, or a year, maps to more than one column.", "rejected",
-         Answer(), Answer(twice="stock"), cell=f"{_FORM}!J4, {_FORM}!M4", meant="stock"),
+         Answer(), Answer(twice="stock"), cell=f"{FORM}!J4, {FORM}!M4", meant="stock"),
     # line.json
     _line("line", "L03", "okpd2_code", "Blank or malformed.", "26.11.30.110", "26.11.30.11"),
     _line("line", "L03", "okpd2_code", "Of a class that we hold, and not in it as of the survey's date.",

@@ -19,10 +19,10 @@ import xlsxwriter
 from psycopg2 import sql
 from psycopg2.extensions import parse_dsn
 
-from include.city_order import intake, warehouse
+from include.city_order import answers, intake, warehouse
 from include.city_order.drop_dates import Night
 from include.city_order.site import Site
-from tests.rules.cases import CASES, CLOSES, Agency, Answer, Case, agency_of
+from tests.rules.cases import CASES, CLOSES, FORM, Agency, Answer, Case, agency_of
 
 ROOT = Path(__file__).resolve().parents[2]
 INGEST = "city_order_ingest"
@@ -47,13 +47,14 @@ class Ended:
     """How a receipt ended.
 
     Findings are (rule, severity, field, sheet, cell, value, expected, sentence); `lines` counts accepted, rejected and
-    duplicate.
+    duplicate. `protocol` is the workbook that the agency gets.
     """
 
     verdict: str
     reason: str
     findings: list[tuple[str, ...]]
     lines: tuple[int, int, int]
+    protocol: Path
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +84,7 @@ def judged(
     (receipts,) = intake.receive(site, Night(), slots=1)
     intake.read(site, receipts)
     intake.load(site, intake.judge(site, receipts))
+    answers.write(site, receipts)
     yield _ended(site)
     _execute(admin_dsn, "drop database {} with (force)", name)
 
@@ -143,7 +145,7 @@ def _leave(inbox: Path, case: Case, agency: Agency, answer: Answer) -> None:
 def _workbook(answer: Answer, rows: list[list[str]]) -> bytes:
     buffer = BytesIO()
     with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
-        sheet = book.add_worksheet("Форма")
+        sheet = book.add_worksheet(FORM)
         for row_number, row in enumerate(rows):
             for column, text in enumerate(row):
                 if text:
@@ -171,6 +173,7 @@ def _ended(site: Site) -> dict[str, Ended]:
             receipt["reason"],
             [tuple(row[name] for name in _TOLD) for row in findings if row["receipt_no"] == receipt["receipt_no"]],
             (receipt["lines_accepted"], receipt["lines_rejected"], receipt["lines_duplicate"]),
+            site.outbox / receipt["answer_path"],
         )
         for agency, receipt in last.items()
     }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from openpyxl import load_workbook
 
 from include.city_order import suites
+from include.city_order.protocol_words import REASONS
 from include.city_order.vocabulary import Severity
-from tests.rules.cases import CASES, Case, agency_of
+from tests.rules.cases import CASES, FORM, Case, agency_of
 from tests.rules.conftest import Ended
 
 Key = tuple[str, str, str, str]
@@ -64,6 +66,20 @@ class TestCase:
         )  # fmt: skip
         assert ended.findings == [expected]
         assert ended.verdict == case.verdict
+
+    def test_the_protocol_marks_the_cell_and_says_the_sentence(self, case: Case, judged: dict[str, Ended]):
+        rule = RULES[key(case)]
+        book = load_workbook(judged[agency_of(case, "bad").code].protocol)
+        # Of an unreadable file the protocol says more than the rule can: why it could not be read.
+        sentence = " ".join(REASONS[case.value]) if rule.rule_id == "F01" else rule.sentence
+        for name in ("Протокол", "Замечания"):
+            texts = [str(cell.value) for row in book[name].iter_rows() for cell in row]
+            assert sum(text.startswith(sentence) for text in texts) == 1, name
+        for place in filter(None, case.address.split(", ")):
+            cell = book[FORM][place.removeprefix(f"{FORM}!")]
+            assert cell.comment is not None, place
+            assert rule.sentence in cell.comment.text
+            assert cell.fill.fgColor.rgb not in ("00000000", "FFFFFFFF")
 
     def test_a_warning_keeps_the_line_and_an_error_does_not(self, case: Case, judged: dict[str, Ended]):
         rule = RULES[key(case)]
