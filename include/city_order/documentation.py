@@ -17,7 +17,7 @@ _RULES_HEAD = """# Rules
 
 Generated from `include/expectations/` by `make docs`: do not edit. E refuses the line or the file, W is told and
 passes. A rule may be checked by several expectations, each with its own sentence. *Since* is the first survey day that
-it judges.
+it judges; the example breaks it.
 """
 
 _DICTIONARY_HEAD = """# Data dictionary
@@ -53,15 +53,15 @@ def rules_page() -> str:
     """`docs/rules.md` as it should be."""
     headings = {field.name: field.heading for field in FIELDS}
     rows = [
-        "| rule | severity | field | programmes | the agency reads | since | why |",
-        "|---|---|---|---|---|---|---|",
+        "| rule | severity | field | programmes | the agency reads | since | example | why |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     rules = [(rule, suite) for suite in suites.load() for rule in suite.rules]
     for rule, suite in sorted(rules, key=lambda pair: (pair[0].rule_id, pair[0].severity == Severity.WARNING)):
         field = {"": "the file", "*": "the cell meant"}.get(rule.field, headings.get(rule.field, rule.field))
         rows.append(
             f"| {rule.rule_id} | {rule.severity} | {field} | {', '.join(suite.programmes)} | {rule.sentence} "
-            f"| {rule.since} | {rule.notes} |"
+            f"| {rule.since} | {rule.example} | {rule.notes} |"
         )
     return _RULES_HEAD + "\n" + "\n".join(rows) + "\n"
 

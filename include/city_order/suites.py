@@ -64,6 +64,7 @@ class Rule:
     severity: Severity
     field: str
     sentence: str
+    example: str
     since: date
     until: date | None
     notes: str
@@ -146,6 +147,7 @@ def _rule(written: dict[str, Any], own: Mapping[str, Any]) -> Rule:
         severity=severity,
         field=meta["field"],
         sentence=meta["ru"].format_map(told),
+        example=meta["example"],
         since=date.fromisoformat(meta["since"]),
         until=date.fromisoformat(meta["until"]) if "until" in meta else None,
         notes=written["notes"],

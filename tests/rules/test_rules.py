@@ -38,6 +38,12 @@ def test_every_rule_has_one_case_and_every_case_a_rule():
     assert sorted(map(key, CASES)) == sorted(RULES)
 
 
+def test_the_example_of_a_rule_is_what_its_case_types():
+    typed = [case for case in CASES if case.value and "{" not in case.value and case.rule_id != "F01"]
+    assert len(typed) > 20
+    assert [case.value for case in typed if case.value not in RULES[key(case)].example] == []
+
+
 def test_a_rule_that_ended_is_not_in_force():
     (suite,) = (suite for suite in suites.load() if suite.name == "quantity")
     rule = suite.rules[0]
