@@ -79,7 +79,7 @@ def render(facts: ProtocolFacts, copy: WorkbookCopy | None = None) -> bytes:
     _write_summary(summary, formats, facts, protocol_facts.causes(findings), _about_the_copy(facts, copy, pages))
     comments = COMMENTS_SHOWN
     for page in pages:
-        comments -= _write_page(workbook.add_worksheet(page.title), formats, page, comments)
+        comments -= _write_page(workbook.add_worksheet(page.title), formats, facts, page, comments)
     _write_remarks(workbook.add_worksheet(REMARKS), formats, facts, findings, pages)
     workbook.close()
     return buffer.getvalue()
@@ -176,12 +176,15 @@ def _about_page(page: Page) -> str:
 # The agency's own sheets
 
 
-def _write_page(sheet: Worksheet, formats: dict[str, Format], page: Page, comments: int) -> int:
+def _write_page(
+    sheet: Worksheet, formats: dict[str, Format], facts: ProtocolFacts, page: Page, comments: int
+) -> int:
     """Write one of the agency's sheets, with at most so many comments; returns how many it got."""
     if page.count(Severity.ERROR):
         sheet.set_tab_color("#C00000")
     elif page.marks:
         sheet.set_tab_color("#FFC000")
+    _set_page(sheet, facts)
     _set_widths(sheet, page)
     for row, values in enumerate(page.rows):
         is_heading = row in page.heading_rows
