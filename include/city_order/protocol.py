@@ -176,9 +176,7 @@ def _about_page(page: Page) -> str:
 # The agency's own sheets
 
 
-def _write_page(
-    sheet: Worksheet, formats: dict[str, Format], facts: ProtocolFacts, page: Page, comments: int
-) -> int:
+def _write_page(sheet: Worksheet, formats: dict[str, Format], facts: ProtocolFacts, page: Page, comments: int) -> int:
     """Write one of the agency's sheets, with at most so many comments; returns how many it got."""
     if page.count(Severity.ERROR):
         sheet.set_tab_color("#C00000")
