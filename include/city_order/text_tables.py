@@ -9,10 +9,11 @@ import codecs
 import csv
 import io
 import math
+import operator
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from include.city_order.readings import Limits, Unreadable
@@ -24,10 +25,12 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16", "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16", "utf-16-be"),
 )
-#: The encodings of Russian text with a byte a letter, and how a letter is written in each.
-_SINGLE_BYTE = ("cp1251", "cp866", "koi8-r", "mac-cyrillic")
+#: The encodings of Russian text with a byte a letter.
+_SINGLE_BYTE = ("cp1251", "cp866", "koi8-r")
+#: Of old Macs, never read: it shares its small letters with Windows, and is told from that by what would be capitals.
+_OLD_MAC = "mac-cyrillic"
 # The reader may not open files, and a codec is one: all are here before it begins.
-for _name in (*_SINGLE_BYTE, *(codec for _, codec, _ in _BOMS), "utf-16-le", "utf-16-be", "cp437"):
+for _name in (*_SINGLE_BYTE, _OLD_MAC, *(codec for _, codec, _ in _BOMS), "utf-16-le", "utf-16-be", "cp437"):
     codecs.lookup(_name)
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")
@@ -43,27 +46,39 @@ _OF_A_THOUSAND = (
 )  # fmt: skip
 #: Signs that stand beside letters in Russian tables.
 _SIGNS = "№«»—–…°±µ·×“”„‘’‰€§®©²³½¼¬•\u00a0\u00ad"
-_SIGN, _STRANGE_LETTER, _STRANGE_SIGN, _CAPITAL, _ODD_PAIR = 5.0, 9.0, 12.0, 0.3, 4.0
+_SIGN, _STRANGE_LETTER, _STRANGE_SIGN, _ODD_PAIR = 5.0, 9.0, 12.0, 4.0
 #: How surprising a sign is in Russian text: the logarithm of how seldom it stands there.
 _SURPRISE = {letter: -math.log(often / 1000) for letter, often in zip(_LETTERS, _OF_A_THOUSAND, strict=True)}
-_SURPRISE |= {letter.upper(): surprise + _CAPITAL for letter, surprise in _SURPRISE.items()}
+_SURPRISE |= {letter.upper(): surprise for letter, surprise in _SURPRISE.items()}
 _SURPRISE |= dict.fromkeys(_SIGNS, _SIGN)
 #: A capital after a small letter, and two alphabets in small letters side by side, are signs of a wrong encoding.
 _ODD = re.compile(r"[а-яё][А-ЯЁ]|[a-z][а-яё]|[а-яё][a-z]")
+#: Of two letters side by side in Russian words four in five are one of these.
+_COMMON_PAIRS = (
+    "аб ав ад ае аз ай ак ал ам ан ап ар ас ат ая бл бо бр ва ве ви вк вл вн во вт вы го гр да де ди дн до ев ед "
+    "ей ек ел ем ен ер ес ет же за зн ив ид ие из ии ий ик ил им ин ио ис ит иц ич ия ка ки ко кр кт ку ла ле ли "
+    "ло лу ль ля ма ме ми мо мп му на не ни нн но нт ну ны ня об ов ог од ое ож ой ок ол ом он оп ор ос от оч па "
+    "пе пи пл по пр пу ра ре ри рн ро рт ру ры са св се си ск сл со сп ст ся та тв те ти тн то тр тс ты ть ук ул "
+    "уп ус уч фо хо це ци ча че чи чн ые ый ьн эл ят"
+)
+_PAIRS = frozenset(_COMMON_PAIRS.split())
+_PAIR = -1.0
 #: Words that stand in nearly every answer: a reading that holds them is the right one.
 _WORDS = (
     "потребност", "отсутств", "наименование", "издели", "обозначени", "единица", "количеств", "примечани", "микросхем",
     "аккумулятор", "батаре", "организаци", "итого",
 )  # fmt: skip
 _WORD = -8.0
-#: Russian text comes to 3.1 to 3.6 on average, what is only read as if it were to more.
-_RUSSIAN = 4.2
+#: Russian text comes to 2 to 3 on average, letters without sense to 4.
+_RUSSIAN = 3.6
 #: A foreign name may stand in a large answer; in a small one its letters say that the encoding is another.
 _STRANGE_SHARE = 0.02
-#: By so much in all, and by so much a sign, the best reading must beat the next.
-_SURE, _SURE_EACH = 3.0, 0.1
+#: By so much in all, and by so much for each sign in which they differ, the best reading must beat each other.
+_SURE, _SURE_EACH = 10.0, 0.8
+#: So many signs are enough to be sure.
+_ENOUGH = 60
 _RUNS = re.compile(rb"[\x00-\x7f]?[\x80-\xff]+[\x00-\x7f]?")
-_RUNS_LOOKED_AT = 20_000
+_RUNS_LOOKED_AT = 5_000
 #: UTF-8 within a text of another encoding: two texts were put together.
 _FOREIGN_UTF8 = re.compile(rb"(?:[\xd0\xd1][\x80-\xbf]){6}")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
@@ -150,16 +165,24 @@ def _single_byte(data: bytes) -> Decoded:
             continue
         if text not in readings:
             readings[text] = (_surprise(text), codec)
-    (best, codec), *others = sorted(readings.values())
-    text = sample.decode(codec)
-    signs = sum(not sign.isascii() for sign in text)
-    margin = min((surprise for surprise, _ in others), default=math.inf) - best
-    if margin < max(_SURE, _SURE_EACH * signs) or not _is_russian(text) or _FOREIGN_UTF8.search(data):
+    (best, codec, text), *others = sorted((surprise, codec, text) for text, (surprise, codec) in readings.items())
+    sure = _is_russian(text) and all(
+        other - best >= max(_SURE, _SURE_EACH * min(_differing(text, other_text), _ENOUGH))
+        for other, _, other_text in others
+    )
+    if codec == "cp1251":
+        sure = sure and _surprise(sample.decode(_OLD_MAC)) >= best
+    if not sure or _FOREIGN_UTF8.search(data):
         raise Unreadable("unknown_format" if _is_binary(data) else "unknown_encoding")
     try:
         return Decoded(data.decode(codec), codec, "letters")
     except UnicodeDecodeError:
         raise Unreadable("unknown_encoding") from None
+
+
+def _differing(text: str, other: str) -> int:
+    """In how many signs two readings of the same bytes differ: a byte is a sign in each."""
+    return sum(map(operator.ne, text, other))
 
 
 def _surprise(text: str) -> float:
@@ -169,6 +192,7 @@ def _surprise(text: str) -> float:
     return (
         sum(_surprise_of(sign) * count for sign, count in counts.items())
         + _ODD_PAIR * len(_ODD.findall(text))
+        + _PAIR * sum(first + second in _PAIRS for first, second in pairwise(plain))
         + _WORD * sum(word in plain for word in _WORDS)
     )
 
