@@ -240,7 +240,7 @@ def _xlsb_sheet(part: bytes, limits: Limits) -> SheetFacts:
     facts = SheetFacts()
     row = rows = columns = 0
     for kind, record in _xlsb_records(part):
-        if kind <= 11 and len(record) < 8:
+        if kind <= 11 and len(record) < (8 if kind else 12):
             # The reader of values would take what it lacks from the record before.
             raise Unreadable("broken")
         if 2 <= kind <= 11:

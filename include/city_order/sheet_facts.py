@@ -122,6 +122,8 @@ _ROW_NUMBERS = re.compile(rb' r="(\d{1,9})"')
 _FAR_COLUMNS = re.compile(rb' r="([A-Za-z]{2,8})\d')
 #: No sheet reaches to a row of eight digits; the reader of values would lose count.
 _NO_ADDRESS = re.compile(rb' r="[A-Za-z]{0,8}\d{8}')
+#: The rows of far cells, which need not be those that the cells stand in.
+_FAR_ROWS = re.compile(rb' r="[A-Za-z]{1,8}(\d{6,7})"')
 _ADDRESS = re.compile(rb'(?:^|\s)r="([A-Za-z]{1,8})?(\d{1,9})"')
 _NUMBER_OF = {name: re.compile(rb'\b%b="(\d{1,9})"' % name) for name in (b"min", b"max")}
 _EXTERNAL = ("xl/externallinks/",)
@@ -192,6 +194,7 @@ def _xlsx_sheet(data: bytes, entry: zipfile.ZipInfo, patterns: _Patterns, limits
             raise Unreadable("broken")
         numbers = _ROW_NUMBERS.findall(block)
         rows = max(rows, max(map(int, numbers))) if numbers else rows + block.count(patterns.row)
+        rows = max(rows, max(map(int, set(_FAR_ROWS.findall(block))), default=0))
         far_column = max(far_column, max(map(column_number, set(_FAR_COLUMNS.findall(block))), default=0))
         if unaddressed:
             cells_in_row = max(cells_in_row, _unaddressed(block, patterns))
@@ -369,7 +372,7 @@ def _ods_sheets(pieces: Iterable[bytes], limits: Limits) -> tuple[list[SheetFact
     sheets: list[SheetFacts] = []
     linked = False
     row = 0
-    for position, block in enumerate(_blocks(pieces, b"<table:table-row")):
+    for position, block in enumerate(_blocks(_well_formed(pieces), b"<table:table-row")):
         if position == 0:
             demand_no_doctype([block])
         # Where nothing of a block is special, its rows are only counted.
@@ -388,6 +391,23 @@ def _ods_sheets(pieces: Iterable[bytes], limits: Limits) -> tuple[list[SheetFact
                 row += 1
                 demand_within(row, block.count(b"<table:table-cell", mark.start(), end), limits)
     return sheets, linked
+
+
+def _well_formed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces of an XML part, all of them. Where one does not end well the reader of values would never end."""
+
+    def refuse(*_: object) -> None:
+        raise Unreadable("doctype")
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        for piece in pieces:
+            parser.Parse(piece, False)
+            yield piece
+        parser.Parse(b"", True)
+    except (expat.ExpatError, LookupError, ValueError, OSError):
+        raise Unreadable("broken") from None
 
 
 def _ods_columns(chunk: bytes, facts: SheetFacts) -> None:
