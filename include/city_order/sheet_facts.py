@@ -120,10 +120,9 @@ _WORKSHEET = re.compile(rb"<(\w+:)?worksheet[\s>]")
 _ROW_NUMBERS = re.compile(rb' r="(\d{1,9})"')
 #: The letters of cells beyond column Z.
 _FAR_COLUMNS = re.compile(rb' r="([A-Za-z]{2,8})\d')
-#: No sheet reaches to a row of eight digits; the reader of values would lose count.
-_NO_ADDRESS = re.compile(rb' r="[A-Za-z]{0,8}\d{8}')
-#: The rows of far cells, which need not be those that the cells stand in.
-_FAR_ROWS = re.compile(rb' r="[A-Za-z]{1,8}(\d{6,7})"')
+#: The rows of far cells, which need not be those that the cells stand in. None has eight digits: the reader of values
+#: would lose count.
+_FAR_ROWS = re.compile(rb' r="[A-Za-z]{1,8}(\d{6,8})')
 _ADDRESS = re.compile(rb'(?:^|\s)r="([A-Za-z]{1,8})?(\d{1,9})"')
 _NUMBER_OF = {name: re.compile(rb'\b%b="(\d{1,9})"' % name) for name in (b"min", b"max")}
 _EXTERNAL = ("xl/externallinks/",)
@@ -190,11 +189,12 @@ def _xlsx_sheet(data: bytes, entry: zipfile.ZipInfo, patterns: _Patterns, limits
             demand_no_doctype([block])
             _xlsx_columns(block, patterns, facts)
             unaddressed = bool(_unaddressed(block, patterns))
-        if _NO_ADDRESS.search(block):
-            raise Unreadable("broken")
         numbers = _ROW_NUMBERS.findall(block)
         rows = max(rows, max(map(int, numbers))) if numbers else rows + block.count(patterns.row)
-        rows = max(rows, max(map(int, set(_FAR_ROWS.findall(block))), default=0))
+        far_rows = set(_FAR_ROWS.findall(block))
+        if any(len(row) > 7 for row in far_rows):
+            raise Unreadable("broken")
+        rows = max(rows, max(map(int, far_rows), default=0))
         far_column = max(far_column, max(map(column_number, set(_FAR_COLUMNS.findall(block))), default=0))
         if unaddressed:
             cells_in_row = max(cells_in_row, _unaddressed(block, patterns))

@@ -350,6 +350,18 @@ def test_an_address_beyond_counting_is_broken(address):
     assert reason_of(by_hand(f'<row r="1"><c r="{address}"><v>1</v></c></row>')) == "broken"
 
 
+def test_a_cell_may_lie_in_another_row_than_its_own():
+    assert reason_of(by_hand('<row r="1"><c r="A999999"><v>1</v></c></row>')) == "too_many_rows"
+
+
+def test_an_ods_that_ends_in_the_middle_is_broken_at_once():
+    """The reader of values never ends where an attribute is cut."""
+    assert (
+        reason_of(ods('<table:table-row><table:table-cell office:value-type|"string"/></table:table-row>')) == "broken"
+    )
+    assert reason_of(ods("<table:table-row>")) == "broken"
+
+
 @pytest.mark.parametrize("record", [(0, b"\0\0\0\0"), (5, b"\0\0")])
 def test_a_binary_record_cut_short_is_broken(record):
     part = handmade._record(129) + handmade._record(145) + handmade._record(*record) + handmade._record(146)
