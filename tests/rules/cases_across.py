@@ -125,6 +125,9 @@ def cell(name: str, programme: str = "ecb", row: int = FIRST_LINE) -> str:
 _OTHER = line(1, 2, 3, part_number="{part}-2")
 _PRICES = {f"stranger-{price}": (line(1, 2, 3, unit_price_rub=price),) for price in ("90", "95", "105", "110")}
 _ONE_PRICE = {f"stranger-{number}": (line(1, 2, 3, unit_price_rub="100"),) for number in range(5)}
+_PRICES_OF_ONE = tuple(
+    line(1, 2, 3, unit_price_rub=price, used_in=price) for price in ("100", "101", "102", "103", "104", "200")
+)
 
 
 def _prices(own: str) -> World:
@@ -180,8 +183,8 @@ CASES: tuple[Case, ...] = (
          World(now=(line(20, 30, 0),), stands={"parent": (line(20, 30, 0),)}),
          cell("item_name"), "Микроконтроллер", "item_name", "столько же: «Учреждение parent» (квитанция № {receipt})"),
     Case("across_price", "X07", "unit_price_rub",
-         "A price for one piece outside the product's median ± so many median deviations, where the survey holds "
-         "enough prices. A unit slip (X02) is told as that.",
+         "A price for one piece outside the product's median ± so many median deviations, where enough agencies "
+         "state one. A unit slip (X02) is told as that.",
          _prices("155"), _prices("155,01"),
          cell("unit_price_rub"), "155,01", "unit_price_rub", "обычно 105 руб. за штуку"),
 )  # fmt: skip
@@ -253,6 +256,7 @@ WORLDS: dict[str, tuple[World, list[str]]] = {
         World(now=(line(1, 2, 3, unit="тыс. шт", unit_price_rub="100000"),), stands=_PRICES), [],
     ),
     "of_standing_answers_too": (World(now=(line(1, 2, 3, unit_price_rub="200"),), stands=_PRICES), ["X07"]),
+    "an_agency_alone_sets_no_price": (World(now=_PRICES_OF_ONE), []),
     "too_few_prices": (
         World(now=(line(1, 2, 3, unit_price_rub="200"),), beside=dict(list(_PRICES.items())[1:])), [],
     ),

@@ -1,11 +1,12 @@
--- Prices of a batch for one piece, beside the median of all that the survey holds for the product, and the median deviation
--- from it: of this batch by each agency's last receipt, of other agencies by what stands of them.
+-- Prices of a batch for one piece, beside the median of what the agencies of the survey pay for the product, and the median
+-- deviation from it: by the last receipt of each agency in this batch, and by what stands of the others.
 -- Grain: receipt_no, line_position.  Reads: compared_receipt, compared_line, staging.compared_item, core.demand_line.
 with
 
 own as (
     select
         line.survey_code,
+        line.agency_code,
         line.product_id,
         line.price_rub,
         line.is_last_of_agency as counts,
@@ -22,6 +23,7 @@ own as (
 standing as materialized (
     select
         submission.survey_code,
+        submission.agency_code,
         submission.submission_id
     from core.submission
     where
@@ -39,6 +41,7 @@ standing as materialized (
 held as materialized (
     select
         standing.survey_code,
+        standing.agency_code,
         line.product_id,
         line.unit_price_rub / line.pieces_per_unit as price_rub
     from standing
@@ -58,18 +61,15 @@ held as materialized (
 ),
 
 said as (
-    select own.* from own
-    union all
     select
-        held.survey_code,
-        held.product_id,
-        held.price_rub,
-        true as counts,
-        null as receipt_no,
-        null as line_position,
-        null as item_key,
-        null as unit,
-        null as pieces_per_unit
+        own.survey_code,
+        own.agency_code,
+        own.product_id,
+        own.price_rub
+    from own
+    where own.counts
+    union all
+    select held.*
     from held
     where
         (held.survey_code, held.product_id) in (
@@ -80,15 +80,25 @@ said as (
         )
 ),
 
-usual as (
+-- However many lines an agency has for a product, it has one price.
+paid as (
     select
         said.survey_code,
         said.product_id,
-        count(*) filter (where said.counts) as prices,
-        percentile_cont(0.5) within group (order by said.price_rub) filter (where said.counts)::numeric as median_rub,
-        array_agg(said.price_rub) filter (where said.counts) as prices_rub
+        percentile_cont(0.5) within group (order by said.price_rub)::numeric as price_rub
     from said
-    group by said.survey_code, said.product_id
+    group by said.survey_code, said.product_id, said.agency_code
+),
+
+usual as (
+    select
+        paid.survey_code,
+        paid.product_id,
+        count(*) as prices,
+        percentile_cont(0.5) within group (order by paid.price_rub)::numeric as median_rub,
+        array_agg(paid.price_rub) as prices_rub
+    from paid
+    group by paid.survey_code, paid.product_id
 ),
 
 -- Once for each product, not for each line.

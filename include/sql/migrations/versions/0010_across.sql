@@ -129,14 +129,14 @@ create table staging.compared_price (
     foreign key (batch_id, receipt_no) references staging.batch_receipt on delete cascade
 );
 comment on table staging.compared_price is
-'A price beside all that the survey holds for the product. Grain: batch_id, receipt_no, line_position.';
+'A price beside what the agencies of the survey pay for the product, one price each. Grain: batch_id, receipt_no, line_position.';
 comment on column staging.compared_price.batch_id is 'The batch.';
 comment on column staging.compared_price.receipt_no is 'The receipt.';
 comment on column staging.compared_price.line_position is 'The line.';
 comment on column staging.compared_price.price_rub is 'Its price for one piece, in roubles.';
-comment on column staging.compared_price.prices is 'How many prices the survey holds for the product.';
-comment on column staging.compared_price.median_rub is 'Their median, in roubles for one piece.';
-comment on column staging.compared_price.deviation_rub is 'The median of their distances from it.';
+comment on column staging.compared_price.prices is 'How many agencies of the survey state a price for the product.';
+comment on column staging.compared_price.median_rub is 'The median of their prices, in roubles for one piece.';
+comment on column staging.compared_price.deviation_rub is 'The median distance of their prices from it.';
 comment on column staging.compared_price.pieces_per_unit is 'Pieces in one typed unit.';
 comment on column staging.compared_price.unit_symbol is 'The typed unit.';
 comment on column staging.compared_price.is_unit_slip is
