@@ -18,6 +18,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from include.city_order import answers
 from include.sample_drops import files
 from include.sample_drops.forms import Sheet
+from tests.corpus import handmade
+from tests.corpus.goods import Page
 from tests.intake.nights import HEADINGS, LINE, collect, leave, select, site_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.warehouse]
@@ -56,6 +58,7 @@ FORMATS: dict[str, Callable[[], bytes]] = {
     "ответ.xlsx": lambda: files.xlsx([faulty()]),
     "ответ.xlsm": xlsm,
     "ответ.xls": lambda: files.xls([faulty()]),
+    "ответ.xlsb": lambda: handmade.raw_xlsb(Page(faulty().rows, "Заявка")),
     "ответ.ods": lambda: files.ods([faulty()]),
     "ответ.csv": lambda: files.csv_text(faulty(), "cp1251", ";"),
     "ответ.txt": lambda: files.csv_text(faulty(), "utf-16", "\t"),
