@@ -180,6 +180,7 @@ UNREADABLE_RULE = "F01"
 #: Errors about who sends the file, by rule and field: the table may be right, and the folder or its owner is not.
 _NOT_ON_ROSTER = ("F07", "")
 _SENDER_DIFFERS = {("F07", "sender_kpp"), ("F10", "sender_inn")}
+_OTHER_SURVEY = ("F11", "sender_survey")
 
 #: Rules whose warnings only tell: there is nothing that the agency could mend.
 _ONLY_TELL = {"F03", "F08"}
@@ -320,10 +321,7 @@ def meaning(facts: ProtocolFacts) -> tuple[str, str]:
                 "новый файл заменит этот.",
             )
         case Verdict.ACCEPTED_WITH_WARNINGS if _only_tells(facts.findings):
-            return (
-                f"{_accepted(facts)} Исправлять в нём нечего.",
-                "Делать ничего не нужно. Если что-то изменится, пришлите новый файл целиком: он заменит этот.",
-            )
+            return f"{_accepted(facts)} Исправлять в нём нечего.", _nothing_to_mend(facts)
         case Verdict.ACCEPTED_WITH_WARNINGS:
             return (
                 f"{_accepted(facts)} Есть замечания: они не мешают принять файл, но проверить их стоит.",
@@ -331,10 +329,17 @@ def meaning(facts: ProtocolFacts) -> tuple[str, str]:
                 "исправьте её и пришлите файл целиком: новый файл заменит этот.",
             )
         case Verdict.ACCEPTED:
-            return (
-                _accepted(facts),
-                "Ничего делать не нужно. Если что-то изменится, пришлите новый файл целиком: он заменит этот.",
-            )
+            return _accepted(facts), _nothing_to_mend(facts)
+
+
+def _nothing_to_mend(facts: ProtocolFacts) -> str:
+    """What to do about a right file: nothing, unless it lets go of what was asked for before."""
+    if facts.correction and facts.correction.leaving:
+        return (
+            "Прочитайте ниже, какие позиции прежнего ответа больше не входят в заказ. Если они не нужны, делать ничего "
+            "не нужно. Если нужны, пришлите файл целиком, со всеми позициями: он заменит этот."
+        )
+    return "Делать ничего не нужно. Если что-то изменится, пришлите новый файл целиком: он заменит этот."
 
 
 def receipt_name(facts: ProtocolFacts) -> str:
@@ -367,6 +372,12 @@ def _about_the_sender(findings: Iterable[Finding]) -> str:
         todo = (
             "Если вашу организацию должны опросить, обратитесь в департамент. Если файл попал в чужую папку, положите "
             "его в папку своей организации."
+        )
+    elif _OTHER_SURVEY in errors:
+        about = {_OTHER_SURVEY}
+        todo = (
+            "Если форма заполнена для обследования, которое в ней названо, положите файл в папку того обследования. "
+            "Если название осталось от старой формы, исправьте его и пришлите файл снова, целиком."
         )
     elif about := errors & _SENDER_DIFFERS:
         todo = (
@@ -425,6 +436,8 @@ def _what_was_read(facts: ProtocolFacts) -> list[tuple[str, str]]:
         how_they_ended = ""
     elif facts.verdict == Verdict.QUARANTINED:
         how_they_ended = ". Строки ещё не проверялись."
+    elif facts.verdict == Verdict.REJECTED and facts.reason != "no_line_left":
+        how_they_ended = ". Они не проверялись и не приняты: сначала исправьте то, что мешает принять файл."
     else:
         how_they_ended = (
             f": принято {facts.lines_accepted}, не принято {facts.lines_rejected}, повторов {facts.lines_duplicate}"

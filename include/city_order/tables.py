@@ -476,13 +476,14 @@ def _sender(rows: list[list[str]], sheet: Sheet) -> dict[str, tuple[str, str]]:
 
 
 def _surveys(rows: list[list[str]], sheet: Sheet, form: Form, *, labelled: bool) -> dict[str, str]:
-    """The surveys that the block above a table names by code or title, each with the first cell that does.
+    """The surveys that the block above a table names, each with the first cell that holds its code, else its title.
 
     With `labelled`, as on a sheet without a table, only what is labelled, or the title alone in its cell.
     """
     codes = {folded(code): code for code in form.surveys}
     titles = {key: code for code, title in form.surveys.items() if len(key := heading_key(title)) >= _LEAST_TITLE}
-    found: dict[str, str] = {}
+    by_title: dict[str, str] = {}
+    by_code: dict[str, str] = {}
     for row_index, row in enumerate(rows):
         after_label = False
         for column, text in enumerate(row):
@@ -493,14 +494,14 @@ def _surveys(rows: list[list[str]], sheet: Sheet, form: Form, *, labelled: bool)
             key = heading_key(text)
             whole = {title for title in titles if title in key}
             # Of a title and a longer one that holds it, the longer one is meant.
-            named = [titles[title] for title in whole if not any(title in other for other in whole - {title})]
-            named += [codes[word] for word in _WORD.findall(folded(text).translate(_HYPHENS)) if word in codes]
-            if labelled and not (label or after_label or key in titles):
-                named = []
-            for code in named:
-                found.setdefault(code, _address(sheet, row_index, column))
+            titled = [titles[title] for title in whole if not any(title in other for other in whole - {title})]
+            coded = [codes[word] for word in _WORD.findall(folded(text).translate(_HYPHENS)) if word in codes]
+            if not labelled or label or after_label or key in titles:
+                cell = _address(sheet, row_index, column)
+                by_title = dict.fromkeys(titled, cell) | by_title
+                by_code = dict.fromkeys(coded, cell) | by_code
             after_label = label
-    return found
+    return by_title | by_code
 
 
 def _address(sheet: Sheet, row: int, column: int) -> str:

@@ -157,6 +157,19 @@ def test_a_file_of_the_wrong_sender_is_not_asked_for_in_the_same_folder(findings
     assert ("остальные ошибки" in todo) == (ROSTER in findings and INN in findings)
 
 
+def test_a_form_of_another_survey_is_not_asked_for_in_the_same_folder():
+    other = Finding("F11", "E", "", "", "Лист1!B2", None, "sender_survey", "battery-2026", "Названо другое.")
+    said = labelled(replace(PARTLY, verdict="rejected", reason="F11", findings=(other,)))
+    assert "в папку того обследования" in said["Что делать"]
+    assert "в ту же папку" not in said["Что делать"]
+
+
+def test_lines_of_a_refused_file_are_told_as_not_checked():
+    facts = replace(PARTLY, verdict="rejected", reason="F10", findings=(INN,), lines_accepted=0, lines_rejected=5)
+    assert "Они не проверялись" in labelled(facts)["Прочитано строк"]
+    assert "Они не проверялись" not in labelled(replace(facts, reason="no_line_left"))["Прочитано строк"]
+
+
 def test_a_sender_s_warning_changes_nothing_of_what_to_do():
     findings = (replace(INN, severity="W"), Finding("F04", "E", "", "", "", None, "", "", "Нет строк."))
     said = labelled(replace(PARTLY, verdict="rejected", reason="F04", findings=findings))
@@ -205,6 +218,9 @@ def test_a_correction_names_what_leaves_the_order():
     named = said["Больше не в заказе: 23"].split("\n")
     assert named == [*leaving, "и ещё 3"]
     assert "Внимание" not in said
+    accepted = replace(PARTLY, verdict="accepted", findings=(), correction=correction)
+    assert "больше не входят в заказ" in labelled(accepted)["Что делать"]
+    assert "больше не" not in labelled(replace(accepted, correction=replace(correction, leaving=0)))["Что делать"]
 
 
 @pytest.mark.parametrize(("shared", "warned"), [(0, True), (3, True), (4, False), (20, False)])

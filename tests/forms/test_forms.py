@@ -163,7 +163,7 @@ def test_cells_take_what_their_rules_accept(survey_code: str):
     assert set(checks) == {cell.value for cell in sheet[first - 1]}
     quantity = checks["Потребность на 2026 год"]
     assert (quantity.type, quantity.formula1, quantity.formula2) == ("decimal", "0", "999999999999")
-    assert quantity.error.startswith("Это не число.")
+    assert quantity.error.startswith("Число не удалось понять однозначно.")
     assert checks["Единица измерения"].showErrorMessage
     assert not checks["Код ОКПД2"].showErrorMessage, "another code is a matter of the rules"
     # A part number must not become a date, nor a code a number.

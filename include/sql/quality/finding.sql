@@ -33,7 +33,8 @@ select
         when violation.field = 'sender_inn' then reading.sender_inn_typed
         when violation.field = 'sender_kpp' then reading.sender_kpp
         when violation.field = 'sender_survey' then reading.sender_survey
-        else reading.reason
+        when violation.rule_id = 'F01' then reading.reason
+        else ''
     end as value,
     violation.message,
     violation.expected,

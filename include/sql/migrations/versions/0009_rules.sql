@@ -176,7 +176,6 @@ select
         select 1 from jsonb_each_text(line.outside_horizon) as entry (year, quantity)
         where entry.quantity::numeric <> 0
     ) as has_demand,
-    heading_unit.symbol as heading_unit_symbol,
     coalesce(line.cleaned_by ->> 'part_number' = 'date_for_part', false) as part_is_a_date,
     -- How the reference spells the part, unless it was typed in one of its spellings.
     (
@@ -191,9 +190,12 @@ select
             where part_alias.alias_key = line.matching_key
         ) as known
     ) as other_spelling,
-    -- Price times all that was asked for, in whatever year; empty if nothing was, or if any of it is not understood.
+    -- Price times all that was asked for; empty if nothing was, or if any of it is not understood, below zero, or under a
+    -- year outside the horizon: other rules tell that.
     case
-        when line.amount_rub is not null and demand.cells_understood > 0 and demand.cells_typed = demand.cells_understood
+        when
+            line.amount_rub is not null and demand.cells_understood > 0 and demand.cells_typed = demand.cells_understood
+            and demand.lowest >= 0 and line.outside_horizon = '{}'::jsonb
             then round(line.unit_price_rub * demand.quantity, 2)
     end as computed_amount_rub,
     case
@@ -228,7 +230,6 @@ inner join landing.receipt on receipt.receipt_no = batch_receipt.receipt_no
 inner join reference.survey on survey.survey_code = receipt.survey_code
 inner join staging.line on line.receipt_no = receipt.receipt_no
 left join reference.unit on unit.okei_code = line.unit
-left join reference.unit as heading_unit on heading_unit.okei_code = line.heading_unit
 cross join lateral (
     select
         (
