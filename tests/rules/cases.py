@@ -338,6 +338,8 @@ CASES: tuple[Case, ...] = (
          Answer(columns=_SUMS_AND_2031, lines=(_SUM | {"demand_2031": "7"},)),
          cell=("demand_2031", FIRST_LINE), value="7", meant="demand_2031"),
     # ecb_line.json
+    _line("ecb_line", "L02", "component_class",
+          "A required column, and nothing in it: the line counts without a class.", "Микросхема", "", _WARNED),
     _line("ecb_line", "L10", "part_number",
           "Only a generic name, no part number. Where a date stands in its place, L16 says so.",
           "К1986ВЕ92QI", "", _WARNED),
@@ -353,6 +355,9 @@ CASES: tuple[Case, ...] = (
          Answer(below=({"item_name": "Итого", "demand_2026": "10,6", "demand_2027": "20"},)),
          cell=("demand_2026", SECOND_LINE), value="10,6", expected="10", meant="demand_2026"),
     # battery_line.json
+    _line("battery_line", "L02", "battery_use",
+          "What the battery is for is part of what it is: unknown uses are a product of their own.",
+          "ИБП", "скорая помощь", _WARNED, programme="battery"),
     _line("battery_line", "L12", "chemistry", "A battery without a chemistry cannot be ordered.",
           "свинцово-кислотная", "хорошая", programme="battery", also={"okpd2_code": _LEAD_CODE, "voltage_v": "12"}),
     _line("battery_line", "L12", "voltage_v", _NULL_TWIN, "12,8", "", programme="battery"),

@@ -143,7 +143,7 @@ def test_no_two_parts_of_one_maker_have_one_matching_key(name, spelled):
 @pytest.mark.parametrize("path", SURVEYS, ids=lambda path: path.stem)
 def test_a_survey_is_whole(path):
     told = survey(path)
-    assert list(told) == [
+    assert [key for key in told if key != "thresholds"] == [
         "survey", "programme", "title", "opens", "closes", "rules_as_of", "reference_as_of", "horizon", "okpd2",
         "headings", "roster",
     ]  # fmt: skip
