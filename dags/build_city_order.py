@@ -11,7 +11,8 @@ DAG with the survey's code as partition key (`ecb-2026`).
 | `publish` | moves the pointer, unless another release was published meanwhile | `city_order.published_release` |
 
 **Skipped is well.** `build` skips if there is nothing new, or if new answers change no figure; `publish` skips if a
-later build was faster. In neither case do readers miss anything, and the next night looks again.
+later build was faster, if a person has set the brake on the survey, or if the release changes so much that a person
+must approve it first. In no case do readers miss anything, and the next night looks again.
 
 **What red means.** Readers still see the release published before: red is never urgent for them. Red in `audit`: the
 order does not add up to the accepted lines, or the like. The log names each audit that failed, its law and the first
@@ -67,12 +68,12 @@ def build_city_order():
         """Let readers see it, unless another release was published since it was built."""
         from airflow.sdk.exceptions import AirflowSkipException
 
-        from include.city_order import orders
+        from include.city_order import gate, orders
 
         try:
             return orders.publish(dsn("builder"), release_id)
-        except orders.Overtaken as overtaken:
-            raise AirflowSkipException(str(overtaken)) from overtaken
+        except (orders.Overtaken, gate.Held) as reason:
+            raise AirflowSkipException(str(reason)) from reason
 
     publish(audit(build()))
 

@@ -334,13 +334,15 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
             "reference.survey",
             (
                 "survey_code", "programme", "title", "opens_date", "closes_date", "rules_as_of_date",
-                "reference_as_of_date", "rules_version", "reference_version",
+                "reference_as_of_date", "rules_version", "reference_version", "double_counting", "approval_share",
             ),
             ("survey_code",),
             lambda: (
                 (
                     code, survey.programme.value, survey.title, survey.opens, survey.closes,
                     survey.rules_as_of, survey.reference_as_of, *versions[code],
+                    survey.double_counting.value,
+                    None if survey.approval.changed_share is None else str(survey.approval.changed_share),
                 )
                 for code, survey in known.items()
             ),

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from include.city_order.readings import DEMAND, Form
 from include.city_order.tables import heading_key
-from include.city_order.vocabulary import DEMAND_YEARS, READER_VERSION, Certainty, Programme, fields_of
+from include.city_order.vocabulary import DEMAND_YEARS, READER_VERSION, Certainty, DoubleCounting, Programme, fields_of
 
 #: Where a key or value stands in a survey: the keys, and places in lists from 0, that lead to it.
 Location = tuple[int | str, ...]
@@ -54,6 +54,15 @@ class SurveyError(ValueError):
     """A survey file that cannot be used: says file, line, and what is wrong."""
 
 
+class Approval(BaseModel):
+    """What must not be published without a person's consent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: The share of the last release that a release may change by itself, in pieces or in order lines; None: any.
+    changed_share: float | None = Field(default=0.2, ge=0)
+
+
 class Survey(BaseModel):
     """One campaign of a programme, as its file defines it. Dates are Moscow dates, both ends inclusive."""
 
@@ -70,6 +79,8 @@ class Survey(BaseModel):
     okpd2: list[str] = Field(min_length=1)
     headings: dict[str, list[str]] = Field(default_factory=dict)
     roster: list[str] = Field(min_length=1)
+    double_counting: DoubleCounting = DoubleCounting.CHILD_COUNTS
+    approval: Approval = Approval()
 
     @field_validator("horizon")
     @classmethod

@@ -22,7 +22,7 @@ LAYERS = (
         "suites", "surveys", "tables", "values", "verdicts",
     },
     # They touch the world: folders, processes, the warehouse.
-    {"archive", "box", "checks", "documentation", "inbox", "references", "sandbox", "summary", "warehouse"},
+    {"archive", "box", "checks", "documentation", "gate", "inbox", "references", "releases", "sandbox", "summary", "warehouse"},
     # Flows: what tasks call.
     {"answers", "intake", "orders", "preview"},
     # What only DAG files and plugins may import.

@@ -1,26 +1,28 @@
 -- What the city needs of each product, year by year: all that was asked for, and what stock and contracts leave of it.
 -- The years stand side by side until the last step: to unpivot after grouping is several times cheaper.
--- Grain: product_id, unit, year.  Reads: city_order.release_input, core.demand_line, core.product.
+-- Only products that the release touches; a release that is built whole binds no list of them.
+-- Grain: product_id, unit, year.  Reads: city_order.inputs_of, city_order.double_counting_version, core.demand_line,
+-- core.product.
 with
 
--- What the release recorded, not what stands today: so an earlier release can be rebuilt.
-input as (
-    select
-        agency_code,
-        submission_id
-    from city_order.release_input
-    where release_id = %(release_id)s
-),
-
--- A line with no way to pieces cannot be added to others: it is an exclusion.
+-- What the release recorded, not what stands today: so an earlier release can be rebuilt. A line with no way to pieces
+-- cannot be added to others, and one that a subordinate repeats would be counted twice: they are exclusions.
 -- It is used twice, and wide: reading it again is cheaper than keeping it.
 line as not materialized (
     select
         input.agency_code,
         demand_line.*
-    from input
+    from city_order.inputs_of(%(release_id)s) as input
     inner join core.demand_line using (submission_id)
-    where demand_line.pieces_per_unit is not null
+    where
+        demand_line.pieces_per_unit is not null
+        and (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+        and not exists (
+            select 1 from city_order.double_counting_version as twice
+            where
+                twice.release_id = %(release_id)s and twice.handled = 'child_counts'
+                and twice.product_id = demand_line.product_id and twice.agency_code = input.agency_code
+        )
 ),
 
 agency_need as (
