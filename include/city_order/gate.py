@@ -20,7 +20,7 @@ def set_brake(dsn: str, survey_code: str, who: str, why: str) -> str:
 
     Returns a sentence; a brake that is set already stays as it is. Raises ValueError without `who` or `why`.
     """
-    _demand(who=who, why=why)
+    demand_told(who=who, why=why)
     with warehouse.transaction(dsn) as cursor:
         # A publication that is under way ends before the brake is set: after that, there is none.
         warehouse.lock(cursor, f"publish {survey_code}")
@@ -37,7 +37,7 @@ def set_brake(dsn: str, survey_code: str, who: str, why: str) -> str:
 
 def lift_brake(dsn: str, survey_code: str, who: str) -> str:
     """Let releases of a survey be published again. Returns a sentence; LookupError if no brake is set."""
-    _demand(who=who)
+    demand_told(who=who)
     with warehouse.transaction(dsn) as cursor:
         cursor.execute(
             "update city_order.brake set lifted_at = now(), lifted_by = %s"
@@ -84,7 +84,7 @@ def decide(dsn: str, release_id: int, *, approve: bool, who: str, comment: str =
 
     Returns a sentence. A decision stays: raises ValueError if another was made, LookupError if none is waited for.
     """
-    _demand(who=who)
+    demand_told(who=who)
     decision = "approved" if approve else "declined"
     with warehouse.transaction(dsn) as cursor:
         cursor.execute("select * from city_order.approval where release_id = %s for update", (release_id,))
@@ -135,7 +135,8 @@ def _brake_in_words(survey_code: str, brake: Mapping[str, Any]) -> str:
     )
 
 
-def _demand(**texts: str) -> None:
+def demand_told(**texts: str) -> None:
+    """Raise ValueError if something that is recorded of a person's decision is blank."""
     for name, text in texts.items():
         if not text.strip():
             raise ValueError(f"Say {name}: it is recorded.")

@@ -129,9 +129,10 @@ def roll_back(dsn: str, survey_code: str, to_release_id: int, who: str, why: str
     Who and why are recorded, and the brake is set: the next builds are not published until a person lifts it.
     Raises ValueError if that release was never published, or is published now; Overtaken if a build was faster.
     """
-    brake = gate.set_brake(dsn, survey_code, who, f"rolled back to release {to_release_id}: {why}")
+    gate.demand_told(who=who, why=why)
     with _snapshot_of_builds(dsn, survey_code) as cursor:
         release_id = _build_as(cursor, releases.release(cursor, to_release_id), survey_code, who, why)
+        brake = gate.set_brake(dsn, survey_code, who, f"rolled back to release {to_release_id}: {why}")
     audit(dsn, release_id)
     log.info("%s %s", publish(dsn, release_id), brake)
     return release_id

@@ -52,7 +52,7 @@ line as (
     union all
     select
         input.agency_code,
-        'double_counting' as cause,
+        case when %(as_release_id)s::bigint is null then 'double_counting' else 'roll_back' end as cause,
         null::bigint as twin_submission_id,
         side.is_after,
         demand_line.*

@@ -34,7 +34,8 @@ whole as (
         sum(gross_quantity) as pieces,
         count(*) as order_lines
     from city_order.order_line
-    where release_id = %(base_release_id)s and %(count_base)s
+    where release_id = %(base_release_id)s
+    having %(count_base)s
     union all
     select
         (
@@ -52,4 +53,3 @@ select
     round(changed.order_lines::numeric / nullif(whole.order_lines, 0), 6) as changed_lines_share
 from changed
 cross join whole
-where whole.order_lines is not null
