@@ -18,8 +18,8 @@ LAYERS = (
     {"vocabulary"},
     # Pure: values in, values out; no database, no files but those of the house, no Airflow.
     {
-        "cleaning", "drop_dates", "formats", "identifiers", "identity", "personal_data", "protocol", "readings", "site",
-        "suites", "surveys", "tables", "values", "verdicts",
+        "cleaning", "disclosure", "drop_dates", "formats", "identifiers", "identity", "personal_data", "protocol",
+        "readings", "site", "suites", "surveys", "tables", "values", "verdicts",
     },
     # They touch the world: folders, processes, the warehouse.
     {"archive", "box", "checks", "documentation", "gate", "inbox", "references", "releases", "sandbox", "summary", "warehouse"},
