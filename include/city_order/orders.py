@@ -271,6 +271,8 @@ def _fill(cursor: Cursor, draft: dict[str, Any]) -> int:
             parameters["is_whole"] = True
             cursor.execute("update city_order.release set whole_release_id = null where release_id = %s", (release_id,))
     _check_inputs(cursor, draft, release_id)
+    if parameters["is_whole"]:
+        releases.work_on_all(cursor)
     parameters["touched"] = releases.touched_products(cursor, releases.release(cursor, release_id))
     for model in releases.FIGURE_MODELS:
         filled[model] = releases.fill(cursor, model, parameters)

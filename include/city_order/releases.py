@@ -55,6 +55,9 @@ VERSIONED = {
     "city_order.surplus",
 }
 
+#: What a sort or a hash of a whole build may take: without it they go to disk.
+WORK_MEM = "128MB"
+
 #: Offending rows of an audit that its message shows.
 ROWS_SHOWN = 5
 
@@ -189,6 +192,11 @@ def array(product_ids: Iterable[str]) -> str:
     return "{" + ",".join(product_ids) + "}"
 
 
+def work_on_all(cursor: Cursor) -> None:
+    """Let the rest of a transaction use the memory that whole builds and audits need."""
+    cursor.execute("select set_config('work_mem', %s, true)", (WORK_MEM,))
+
+
 def fill(cursor: Cursor, model: str, parameters: Mapping[str, Any]) -> int:
     """Fill the table of a model, or the versions that its view shows; returns the number of rows."""
     return warehouse.fill(cursor, table_of(model), parameters, model)
@@ -247,6 +255,8 @@ def complaints(cursor: Cursor, release_id: int, *, whole: bool = True) -> dict[s
         if not is_whole(audited):
             base = release(cursor, audited["replaces_release_id"])
             parameters["judged_since"] = base["built_at"] - LONGEST_TRANSACTION
+    if parameters["touched"] is None:
+        work_on_all(cursor)
     found = {audit: _complaint(cursor, audit, parameters) for audit in audits}
     return {audit: complaint for audit, complaint in found.items() if complaint}
 

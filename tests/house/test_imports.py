@@ -22,9 +22,12 @@ LAYERS = (
         "readings", "site", "suites", "surveys", "tables", "values", "verdicts",
     },
     # They touch the world: folders, processes, the warehouse.
-    {"archive", "box", "checks", "documentation", "gate", "inbox", "references", "releases", "sandbox", "summary", "warehouse"},
+    {
+        "archive", "box", "checks", "documentation", "gate", "inbox", "references", "releases", "sandbox", "summary",
+        "warehouse",
+    },
     # Flows: what tasks call.
-    {"answers", "intake", "orders", "preview"},
+    {"answers", "intake", "orders", "preview", "publication"},
     # What only DAG files and plugins may import.
     {"orchestration"},
 )  # fmt: skip

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 
-from include.city_order import gate, orders
+from include.city_order import gate, orders, references, surveys
 
 from .conftest import SURVEY
 
 pytestmark = pytest.mark.warehouse
+
+INCLUDE = Path(references.__file__).parents[1]
 
 
 def _published(desk: Any) -> list[tuple[int]]:
@@ -169,3 +172,43 @@ def test_a_survey_may_let_everything_pass_and_a_first_release_always_does(desk: 
     desk.submit("depot", [_ask("relay", 2)])
     _audited(desk)
     assert len(gate.waiting(desk.dsns.builder)) == 1
+
+
+# What a survey's file says of it
+
+
+@pytest.mark.parametrize(
+    ("said", "double_counting", "share"),
+    [
+        ("", "child_counts", "0.2"),
+        ("double_counting: both_count\napproval: {changed_share: 0.35}\n", "both_count", "0.35"),
+        ("approval: {changed_share: null}\n", "child_counts", None),
+    ],
+)
+def test_a_survey_says_what_counts_and_what_a_person_must_approve(
+    warehouse: Any, tmp_path: Path, said: str, double_counting: str, share: str | None
+) -> None:
+    text = (INCLUDE / "surveys/battery-2026.yaml").read_text(encoding="utf-8")
+    (tmp_path / "battery-2026.yaml").write_text(f"{text}\n{said}", encoding="utf-8")
+    references.refresh(warehouse.ingest, tmp_path, INCLUDE / "reference")
+    with psycopg2.connect(warehouse.owner) as connection, connection.cursor() as cursor:
+        cursor.execute("select double_counting, approval_share::text from reference.survey")
+        assert cursor.fetchall() == [(double_counting, share)]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "mistake"),
+    [
+        ("double_counting: parent_counts\n", "double_counting: write 'child_counts' or 'both_count'"),
+        ("approval: {changed_share: -1}\n", "approval.changed_share: write greater than or equal to 0"),
+        ("approval: {share: 1}\n", "approval.share: no such key is known"),
+    ],
+)
+def test_a_mistake_in_it_is_told_with_its_place(tmp_path: Path, said: str, mistake: str) -> None:
+    text = (INCLUDE / "surveys/battery-2026.yaml").read_text(encoding="utf-8")
+    (tmp_path / "battery-2026.yaml").write_text(f"{text}\n{said}", encoding="utf-8")
+    with pytest.raises(surveys.SurveyError) as refused:
+        surveys.load(tmp_path)
+    assert mistake in str(refused.value)
+    assert f"battery-2026.yaml:{len(text.splitlines()) + 2}:" in str(refused.value)

@@ -122,8 +122,8 @@ def test_a_model_does_for_every_year_what_it_does_for_one(model: str) -> None:
     steps: dict[str, set[int]] = {}
     for line in warehouse.statement(f"city_order/{model}").splitlines():
         years = set(map(int, re.findall(r"20[23]\d", line)))
-        # What is short sums up the years before: the case of ten years tells each of them.
-        if len(years) == 1 and not re.search("--|short_|in_hand", line):
+        # What is used up sums up the years before: the case of ten years tells each of them.
+        if len(years) == 1 and not re.search("--|used_|in_hand", line):
             steps.setdefault(re.sub(r"20[23]\d", "year", line).rstrip(","), set()).update(years)
     assert steps
     assert {step: years for step, years in steps.items() if years != set(DEMAND_YEARS)} == {}

@@ -76,11 +76,12 @@ price as (
             demand_line.demand_2034, demand_line.demand_2035
         ) > 0
         and (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
-        and not exists (
-            select 1 from city_order.double_counting_version as twice
-            where
-                twice.release_id = %(release_id)s and twice.handled = 'child_counts'
-                and twice.product_id = demand_line.product_id and twice.agency_code = input.agency_code
+        and (input.agency_code, demand_line.product_id) not in (
+            select
+                twice.agency_code,
+                twice.product_id
+            from city_order.double_counting_version as twice
+            where twice.release_id = %(release_id)s and twice.handled = 'child_counts'
         )
     group by demand_line.product_id
 )

@@ -36,15 +36,13 @@ line as (
     select
         changed.agency_code,
         changed.cause,
-        side.twin_submission_id,
         side.is_after,
         demand_line.*
     from city_order.input_change as changed
     cross join lateral (
         values
-        (changed.submission_before, changed.submission_after, false),
-        (changed.submission_after, changed.submission_before, true)
-    ) as side (submission_id, twin_submission_id, is_after)
+        (changed.submission_before, false), (changed.submission_after, true)
+    ) as side (submission_id, is_after)
     inner join core.demand_line using (submission_id)
     where
         changed.release_id = %(release_id)s and %(base_release_id)s::bigint is not null
@@ -53,7 +51,6 @@ line as (
     select
         input.agency_code,
         case when %(as_release_id)s::bigint is null then 'double_counting' else 'roll_back' end as cause,
-        null::bigint as twin_submission_id,
         side.is_after,
         demand_line.*
     from counted_anew
@@ -69,16 +66,35 @@ line as (
 ),
 
 -- Of a receipt that was judged anew, each row has a twin: has it become another product, or another number of pieces?
+-- Kept, so that it is joined in one go: a submission has no index by its rows.
+twin as materialized (
+    select
+        changed.agency_code,
+        side.is_after,
+        demand_line.member,
+        demand_line.sheet,
+        demand_line.row_number,
+        demand_line.product_id,
+        coalesce(demand_line.pieces_per_unit, 0) as pieces_per_unit
+    from city_order.input_change as changed
+    cross join lateral (
+        values (changed.submission_before, true), (changed.submission_after, false)
+    ) as side (submission_id, is_after)
+    inner join core.demand_line using (submission_id)
+    where
+        changed.release_id = %(release_id)s and %(base_release_id)s::bigint is not null
+        and changed.cause in ('changed_rule', 'changed_reference')
+),
+
 explained as (
     select
         line.*,
-        line.cause in ('changed_rule', 'changed_reference') and twin.product_id <> line.product_id as is_mapped_anew,
-        line.cause in ('changed_rule', 'changed_reference') and twin.submission_id is not null
-        and coalesce(twin.pieces_per_unit, 0) <> line.pieces_per_unit as is_measured_anew
+        twin.product_id <> line.product_id as is_mapped_anew,
+        twin.pieces_per_unit <> line.pieces_per_unit as is_measured_anew
     from line
-    left join core.demand_line as twin
+    left join twin
         on
-            line.twin_submission_id = twin.submission_id and line.receipt_no = twin.receipt_no
+            line.agency_code = twin.agency_code and line.is_after = twin.is_after
             and line.member = twin.member and line.sheet = twin.sheet and line.row_number = twin.row_number
     left join twice_before
         on line.agency_code = twice_before.agency_code and line.product_id = twice_before.product_id

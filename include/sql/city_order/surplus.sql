@@ -21,12 +21,14 @@ line as (
     inner join core.demand_line using (submission_id)
     where
         (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
-        and not (
-            demand_line.pieces_per_unit is not null and exists (
-                select 1 from city_order.double_counting_version as twice
-                where
-                    twice.release_id = %(release_id)s and twice.handled = 'child_counts'
-                    and twice.product_id = demand_line.product_id and twice.agency_code = input.agency_code
+        and (
+            demand_line.pieces_per_unit is null
+            or (input.agency_code, demand_line.product_id) not in (
+                select
+                    twice.agency_code,
+                    twice.product_id
+                from city_order.double_counting_version as twice
+                where twice.release_id = %(release_id)s and twice.handled = 'child_counts'
             )
         )
 ),
