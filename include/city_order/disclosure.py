@@ -89,9 +89,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Goods:
-    """A product as a class counts it: its class, and how much one piece is in the unit of the class."""
+    """A product as a class counts it: its class, if it has one, and how much one piece is in the unit of the class."""
 
-    okpd2_class: str
+    okpd2_class: str | None
     per_piece: Decimal = Decimal(1)
 
 
@@ -216,7 +216,7 @@ class _Stepping:
                 continue
             # Once shown among others, a product stays there: taking it out would tell what it was.
             goods = self.goods.get(product_id)
-            if home.kind is CellKind.PRODUCT and not self.standing.get(home) and goods:
+            if home.kind is CellKind.PRODUCT and not self.standing.get(home) and goods and goods.okpd2_class:
                 home = Cell(CellKind.CLASS, goods.okpd2_class, year)
             if home.kind is CellKind.CLASS:
                 in_class.setdefault(home, []).extend(figures)

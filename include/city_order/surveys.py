@@ -63,6 +63,21 @@ class Approval(BaseModel):
     changed_share: float | None = Field(default=0.2, ge=0)
 
 
+class Publication(BaseModel):
+    """What a published figure must be like, so that it hides every single agency: see docs/decisions/13."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: How many agencies it holds at least.
+    agencies: int = Field(default=3, ge=3)
+    #: What the largest of them has of it at most.
+    largest_share: float = Field(default=0.7, gt=0, lt=1)
+    #: What it holds beside any two of them, as a share of what either has.
+    rest_share: float = Field(default=0.1, ge=0.1, le=1)
+    #: The share of the roster that must have answered before anything is published.
+    answered_share: float = Field(default=0.5, ge=0, le=1)
+
+
 class Survey(BaseModel):
     """One campaign of a programme, as its file defines it. Dates are Moscow dates, both ends inclusive."""
 
@@ -81,6 +96,7 @@ class Survey(BaseModel):
     roster: list[str] = Field(min_length=1)
     double_counting: DoubleCounting = DoubleCounting.CHILD_COUNTS
     approval: Approval = Approval()
+    publication: Publication = Publication()
 
     @field_validator("horizon")
     @classmethod

@@ -23,7 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     backfill = names.add_parser("backfill", help="process past drop dates again")
     backfill.add_argument("--from", dest="first", required=True, metavar="YYYY-MM-DD")
     backfill.add_argument("--to", dest="last", required=True, metavar="YYYY-MM-DD")
-    names.add_parser("dsn", help="print the read-only connection to the warehouse")
+    dsn = names.add_parser("dsn", help="print the read-only connection to the warehouse")
+    dsn.add_argument("--tier", choices=("internal", "published"), default="internal")
     backup = names.add_parser("backup", help="keep warehouse, archive and answers in a folder of backups")
     backup.add_argument("--to", dest="folder", required=True, metavar="FOLDER")
     restore = names.add_parser("restore", help="fill a fresh home from a backup")
@@ -34,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         home = Home.find(os.environ)
         if given.command == "backfill":
             commands.backfill(home, _drop_date("FROM", given.first), _drop_date("TO", given.last))
+        elif given.command == "dsn":
+            commands.dsn(home, given.tier)
         elif given.command == "backup":
             commands.backup(home, Path(given.folder).expanduser().resolve())
         elif given.command == "restore":
@@ -44,7 +47,6 @@ def main(arguments: list[str] | None = None) -> int:
                 "up": commands.up_and_explain,
                 "down": commands.down,
                 "nightly": commands.nightly,
-                "dsn": commands.dsn,
                 "rotate": commands.rotate,
             }[given.command](home)
     except PlatformError as error:

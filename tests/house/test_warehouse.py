@@ -12,7 +12,7 @@ from psycopg2.extensions import parse_dsn
 
 pytestmark = pytest.mark.warehouse
 
-SCHEMAS = ["reference", "landing", "staging", "quality", "core", "city_order"]
+SCHEMAS = ["reference", "landing", "staging", "quality", "core", "city_order", "published"]
 
 
 @pytest.fixture
@@ -123,6 +123,14 @@ MAY: dict[str, dict[str, set[str]]] = {
         "quality": {"SELECT"},
         "core": {"SELECT"},
         "city_order": {"SELECT"},
+        "published": {"SELECT"},
+    },
+    # It sees what hides every single agency, and nothing that this was made from.
+    "reader": {
+        "published.release": {"SELECT"},
+        "published.order_line": {"SELECT"},
+        "published.class_line": {"SELECT"},
+        "published.current_order_line": {"SELECT"},
     },
     "ingest": {
         "reference": {"SELECT", "INSERT", "UPDATE", "DELETE"},
@@ -148,6 +156,13 @@ MAY: dict[str, dict[str, set[str]]] = {
         # They are decided once, and then stay: see AGAINST_A_RELEASE for what else must not change.
         "city_order.brake": {"SELECT", "INSERT", "UPDATE"},
         "city_order.approval": {"SELECT", "INSERT", "UPDATE"},
+        # A product waits no more when it is shown.
+        "city_order.published_part": {"SELECT", "INSERT"},
+        "city_order.publication_wait": {"SELECT", "INSERT", "DELETE"},
+        "published": {"SELECT"},
+        "published.release": {"SELECT", "INSERT"},
+        "published.order_line_version": {"SELECT", "INSERT"},
+        "published.class_line_version": {"SELECT", "INSERT"},
     },
 }
 
@@ -292,16 +307,18 @@ def test_the_analyst_makes_nothing_for_a_while_and_holds_nobody_up(
         "select pg_advisory_lock(1)",
         "select pg_try_advisory_xact_lock_shared(1, 2)",
     ):
-        assert raised("city_order_analyst", statement) is errors.InsufficientPrivilege, statement
+        for role in ("city_order_analyst", "city_order_reader"):
+            assert raised(role, statement) is errors.InsufficientPrivilege, (role, statement)
         assert raised("city_order_ingest", statement) is None, statement
         assert raised("city_order_builder", statement) is None, statement
-    for role in ("city_order_analyst", "city_order_ingest", "city_order_builder"):
+    for role in ("city_order_analyst", "city_order_reader", "city_order_ingest", "city_order_builder"):
         for statement in ("select lo_creat(-1)", "select lo_create(0)", "select lo_from_bytea(0, 'x')"):
             assert raised(role, statement) is errors.InsufficientPrivilege, (role, statement)
 
 
 @pytest.mark.parametrize(
-    "role", ["airflow", "city_order_owner", "city_order_ingest", "city_order_builder", "city_order_analyst"]
+    "role",
+    ["airflow", *(f"city_order_{role}" for role in ("owner", "ingest", "builder", "analyst", "reader"))],
 )
 @pytest.mark.parametrize("database", ["airflow", "postgres", "template1", "warehouse"])
 def test_each_role_enters_one_database_only(
