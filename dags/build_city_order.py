@@ -1,4 +1,4 @@
-"""Build the city order of one survey, hold it against the laws, and let readers see it.
+"""Build the city order of one survey, hold it against the laws, let readers see it, and hand it out.
 
 **One run is one survey**: its partition key is the survey's code. `collect_submissions` wakes a run for every survey
 whose standing answers, rules, references or models differ from those of its published release. By hand: trigger this
@@ -9,6 +9,8 @@ DAG with the survey's code as partition key (`ecb-2026`).
 | `build` | makes a draft from the submissions that stand, in one snapshot | `city_order.release`, its tables |
 | `audit` | runs every SELECT of `include/sql/audits/`; a row that it finds stops the release | status `audited` |
 | `publish` | moves the pointer, unless another release was published meanwhile | `city_order.published_release` |
+| `disclose` | shows manufacturers what hides every single agency: docs/decisions/13 | `published.release`, its tables |
+| `export` | writes both tiers as files, once a release | the outbox: `_orders/`, `_published/` |
 
 **Skipped is well.** `build` skips if there is nothing new, or if new answers change no figure; `publish` skips if a
 later build was faster, if a person has set the brake on the survey, or if the release changes so much that a person
@@ -17,7 +19,8 @@ must approve it first. In no case do readers miss anything, and the next night l
 **What red means.** Readers still see the release published before: red is never urgent for them. Red in `audit`: the
 order does not add up to the accepted lines, or the like. The log names each audit that failed, its law and the first
 rows. Red in `build` or `publish`: the database cannot be reached, a model is wrong, or the run was started without a
-survey that the warehouse knows.
+survey that the warehouse knows. Red in `disclose` or `export`: the order is published, and manufacturers or readers of
+files still have the release before.
 
 **What to do.** Read the last lines of the red task's log. After an outage, clear the red task: every task may run
 again, even twice at once, and takes up the draft that is there. After a failed audit, run its SELECT with the release's
@@ -26,7 +29,7 @@ number, find which model, rule or load made the rows, mend that, and trigger the
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 
-from include.city_order.orchestration import DEFAULTS, DEMAND, FIRST_NIGHT, dsn
+from include.city_order.orchestration import DEFAULTS, DEMAND, FIRST_NIGHT, dsn, site
 
 
 @dag(
@@ -75,7 +78,22 @@ def build_city_order():
         except (orders.Overtaken, gate.Held) as reason:
             raise AirflowSkipException(str(reason)) from reason
 
-    publish(audit(build()))
+    @task
+    def disclose(said: str, partition_key=None) -> int | None:
+        """Bring the published tier up to the published release: figures that hide every agency, and no others."""
+        from include.city_order import publication
+
+        return publication.disclose(dsn("builder"), partition_key)
+
+    @task
+    def export(release_id: int | None, partition_key=None) -> int:
+        """Write the release as files for both tiers; return how many folders are new."""
+        from include.city_order import exports
+
+        place = site("builder")
+        return len(exports.write(place.warehouse, place.outbox, partition_key))
+
+    export(disclose(publish(audit(build()))))
 
 
 build_city_order()

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import NamedTuple
 
 
@@ -151,9 +152,9 @@ def step(
     """What changes of what is shown, if this is asked for.
 
     `shown` are the standing parts of every cell in play: those of the products in play, and of the classes of these
-    whole. `asked` is all that is asked for of the products in play. `goods` tells their classes; a product without
-    one is shown by itself or not at all. `former` are groups that left, as far as agencies in play were in them.
-    New blocks are numbered from `first_block`.
+    whole. `asked` is all that is asked for of the products in play. `goods` tells the classes of all of them; a product
+    without one is shown by itself or not at all. `former` are groups that left, whole, as far as agencies in play were
+    in them. New blocks are numbered from `first_block`.
     """
     return _Stepping(shown, asked, in_play, goods, former, protection or Protection(), first_block).result()
 
@@ -254,14 +255,20 @@ class _Stepping:
             or self.said_elsewhere.get(by_pieces)
         )
 
+    def measure(self, cell: Cell, figure: Asked) -> Fraction:
+        """How much a figure is in the unit of a cell."""
+        return Fraction(figure.quantity) * Fraction(self._per_piece(cell, figure))
+
+    def _per_piece(self, cell: Cell, figure: Asked) -> Decimal:
+        return self.goods[figure.product_id].per_piece if cell.kind is CellKind.CLASS else Decimal(1)
+
     def is_safe(self, cell: Cell, figures: Iterable[Asked]) -> bool:
         """May the sum of these figures be known, in the unit of the cell?"""
         return is_safe(self._parts(cell, figures), self.protection)
 
     def _parts(self, cell: Cell, figures: Iterable[Asked]) -> Iterator[_Part]:
         for figure in figures:
-            of_class = cell.kind is CellKind.CLASS
-            per_piece = self.goods[figure.product_id].per_piece if of_class else Decimal(1)
+            per_piece = self._per_piece(cell, figure)
             least = min(figure.quantity, figure.least)
             yield _Part(figure.agency_code, figure.quantity * per_piece, least * per_piece)
 
@@ -301,7 +308,7 @@ class _Change:
         self.read_anew = {block: read_anew[block] for block in self.replaceable if read_anew[block]}
         shown_places = {part.asked.place for part in standing}
         self.fresh: list[Asked] = []
-        tied: dict[tuple[tuple[Cell, int, int | None], Decimal], list[tuple[Asked, Shown]]] = defaultdict(list)
+        tied: dict[tuple[tuple[Cell, int, int | None], Fraction], list[tuple[Asked, Shown]]] = defaultdict(list)
         self.waiting: set[tuple[str, int, str]] = set()
         for place, figure in asked.items():
             if place in shown_places:
@@ -313,7 +320,7 @@ class _Change:
                 # It stands under another name still, and leaves first.
                 self.waiting.add(figure.whose)
             else:
-                factor = figure.quantity / origin.asked.quantity
+                factor = stepping.measure(cell, figure) / stepping.measure(origin.cell, origin.asked)
                 tied[(origin.cell, origin.block, origin.until), factor].append((figure, origin))
         self.returning: list[list[Asked]] = []
         for (group, _), pairs in tied.items():
@@ -365,7 +372,7 @@ class _Change:
         if not read_anew:
             return True
         before = {part.asked.place: part.asked.quantity for part in stale}
-        factors = {figure.quantity / before[figure.place] for figure in read_anew}
+        factors = {Fraction(figure.quantity) / Fraction(before[figure.place]) for figure in read_anew}
         return len(read_anew) == len(stale) and len(factors) == 1 and self.stepping.is_safe(self.cell, read_anew)
 
 

@@ -68,7 +68,11 @@ class _Disclosure:
         self.goods_rows = self._select_goods(self.in_play)
         classes = {goods.okpd2_class for goods in self._goods().values() if goods.okpd2_class}
         self.standing = self._parts("standing", in_play=_array(self.in_play), classes=sorted(classes))
-        others = {part.asked.product_id for part in self.standing} - self.goods_rows.keys()
+        whose = {(figure.agency_code, figure.year) for figure in self.asked}
+        self.former = self._parts(
+            "former", agency_codes=[code for code, _ in sorted(whose)], years=[year for _, year in sorted(whose)]
+        )
+        others = {part.asked.product_id for part in [*self.standing, *self.former]} - self.goods_rows.keys()
         self.goods_rows |= self._select_goods(others)
 
     def record(self) -> int:
@@ -78,12 +82,14 @@ class _Disclosure:
             self.of,
         )
         ((first_block,),) = self.cursor.fetchall()
-        whose = {(figure.agency_code, figure.year) for figure in self.asked}
-        former = self._parts(
-            "former", agency_codes=[code for code, _ in sorted(whose)], years=[year for _, year in sorted(whose)]
-        )
         made = step(
-            self.standing, self.asked, self.in_play or (), self._goods(), former, _protection(self.terms), first_block
+            self.standing,
+            self.asked,
+            self.in_play or (),
+            self._goods(),
+            self.former,
+            _protection(self.terms),
+            first_block,
         )
         self._record_parts(made)
         self._record_waiting(made)

@@ -382,6 +382,7 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
             (
                 "survey_code", "programme", "title", "opens_date", "closes_date", "rules_as_of_date",
                 "reference_as_of_date", "rules_version", "reference_version", "double_counting", "approval_share",
+                "published_agencies", "published_largest_share", "published_rest_share", "published_answered_share",
             ),
             ("survey_code",),
             lambda: (
@@ -390,6 +391,10 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
                     survey.rules_as_of, survey.reference_as_of, *versions[code],
                     survey.double_counting.value,
                     None if survey.approval.changed_share is None else str(survey.approval.changed_share),
+                    *(
+                        str(getattr(survey.publication, term))
+                        for term in ("agencies", "largest_share", "rest_share", "answered_share")
+                    ),
                 )
                 for code, survey in known.items()
             ),

@@ -24,7 +24,13 @@ EDGES = {
         "answer": set(),
         "announce": set(),
     },
-    "build_city_order": {"build": {"audit"}, "audit": {"publish"}, "publish": set()},
+    "build_city_order": {
+        "build": {"audit"},
+        "audit": {"publish"},
+        "publish": {"disclose"},
+        "disclose": {"export"},
+        "export": set(),
+    },
 }
 
 

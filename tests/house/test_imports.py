@@ -18,8 +18,9 @@ LAYERS = (
     {"vocabulary"},
     # Pure: values in, values out; no database, no files but those of the house, no Airflow.
     {
-        "cleaning", "disclosure", "drop_dates", "formats", "identifiers", "identity", "personal_data", "protocol",
-        "readings", "site", "suites", "surveys", "tables", "values", "verdicts",
+        "cleaning", "disclosure", "drop_dates", "export_csv", "export_page", "export_parquet", "export_workbook",
+        "formats", "identifiers", "identity", "personal_data", "protocol", "readings", "release_tables", "site", "suites",
+        "surveys", "tables", "values", "verdicts",
     },
     # They touch the world: folders, processes, the warehouse.
     {
@@ -27,7 +28,7 @@ LAYERS = (
         "warehouse",
     },
     # Flows: what tasks call.
-    {"answers", "intake", "orders", "preview", "publication"},
+    {"answers", "exports", "intake", "orders", "preview", "publication"},
     # What only DAG files and plugins may import.
     {"orchestration"},
 )  # fmt: skip

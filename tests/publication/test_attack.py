@@ -23,7 +23,11 @@ from tests.publication.histories import (
 CHIP = ("chip", 2026)
 
 
-@pytest.mark.parametrize("seed", range(16))
+#: Histories that leaked while the rule lacked a part of what it has now.
+LEAKED = (317, 330, 360, 424, 457, 464, 469, 896)
+
+
+@pytest.mark.parametrize("seed", [*range(12), *LEAKED])
 def test_no_figure_is_located_by_all_that_was_ever_published(seed: int):
     """Nor by an agency that knows all its own figures."""
     knowledge = a_history(seed).knowledge()
@@ -33,9 +37,9 @@ def test_no_figure_is_located_by_all_that_was_ever_published(seed: int):
 
 def test_the_histories_publish_much_and_change_it_often():
     """Otherwise the attack would find nothing for want of anything to look at."""
-    histories = [a_history(seed) for seed in range(16)]
-    assert sum(len(history.knowledge().sums) for history in histories) > 100
-    assert sum(bool(history.former) for history in histories) >= 8
+    histories = [a_history(seed) for seed in range(12)]
+    assert sum(len(history.knowledge().sums) for history in histories) > 70
+    assert sum(bool(history.former) for history in histories) >= 6
 
 
 def test_a_publisher_that_forgets_gives_away_what_changed():
