@@ -129,7 +129,7 @@ def _vertical(chart: Chart) -> str:
         shapes.append(f'<text x="{middle:.1f}" y="{bottom + 18}" text-anchor="middle">{escape(category)}</text>')
     if legend:
         for series, (name, _) in enumerate(chart.series):
-            x = _LEFT + series * 120
+            x = round(_LEFT + series * min(120, (_WIDTH - _LEFT) / len(chart.series)))
             colour = _COLOURS[series % len(_COLOURS)]
             shapes.append(f'<rect x="{x}" y="{bottom + 32}" width="12" height="12" fill="{colour}"/>')
             shapes.append(f'<text x="{x + 18}" y="{bottom + 42}">{escape(name)}</text>')

@@ -19,8 +19,8 @@ LAYERS = (
     # Pure: values in, values out; no database, no files but those of the house, no Airflow.
     {
         "cleaning", "disclosure", "drop_dates", "export_csv", "export_page", "export_parquet", "export_workbook",
-        "formats", "identifiers", "identity", "personal_data", "protocol", "readings", "release_tables", "site", "suites",
-        "surveys", "tables", "values", "verdicts",
+        "formats", "identifiers", "identity", "personal_data", "protocol", "readings", "release_tables", "site",
+        "suites", "surveys", "tables", "values", "verdicts",
     },
     # They touch the world: folders, processes, the warehouse.
     {
