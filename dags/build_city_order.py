@@ -14,7 +14,8 @@ DAG with the survey's code as partition key (`ecb-2026`).
 
 **Skipped is well.** `build` skips if there is nothing new, or if new answers change no figure; `publish` skips if a
 later build was faster, if a person has set the brake on the survey, or if the release changes so much that a person
-must approve it first. In no case do readers miss anything, and the next night looks again.
+must approve it first. In no case do readers miss anything, and the next night looks again. `disclose` and `export` run
+all the same, and do what an earlier run has left undone.
 
 **What red means.** Readers still see the release published before: red is never urgent for them. Red in `audit`: the
 order does not add up to the accepted lines, or the like. The log names each audit that failed, its law and the first
@@ -46,7 +47,7 @@ def build_city_order():
 
     @task
     def build(partition_key=None) -> int:
-        """Make a draft of the survey's order; return its number. Nothing new: skipped, and the rest with it."""
+        """Make a draft of the survey's order; return its number. Nothing new: skipped, and so are audit and publish."""
         from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
         from include.city_order import orders
@@ -78,8 +79,8 @@ def build_city_order():
         except (orders.Overtaken, gate.Held) as reason:
             raise AirflowSkipException(str(reason)) from reason
 
-    @task
-    def disclose(said: str, partition_key=None) -> int | None:
+    @task(trigger_rule="none_failed")
+    def disclose(said: str | None, partition_key=None) -> int | None:
         """Bring the published tier up to the published release: figures that hide every agency, and no others."""
         from include.city_order import publication
 
