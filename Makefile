@@ -30,8 +30,8 @@ backfill: $(INSTALLED)  ## process past drop dates again: FROM=YYYY-MM-DD TO=YYY
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo "Say which drop dates: make backfill FROM=2026-11-10 TO=2026-11-14" >&2; exit 2; }
 	@$(PLATFORM) backfill --from "$(FROM)" --to "$(TO)"
 
-dsn: $(INSTALLED)  ## print a read-only connection to the warehouse
-	@$(PLATFORM) dsn
+dsn: $(INSTALLED)  ## print a read-only connection to the warehouse; TIER=published for what manufacturers see
+	@$(PLATFORM) dsn --tier "$(or $(TIER),internal)"
 
 form: $(INSTALLED)  ## write the form of a survey to fill in: SURVEY=code [AGENCY=code] [TO=folder]
 	@test -n "$(SURVEY)" || { echo "Say which survey's: make form SURVEY=ecb-2026 AGENCY=gorsvet" >&2; exit 2; }

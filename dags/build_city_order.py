@@ -1,4 +1,4 @@
-"""Build the city order of one survey, hold it against the laws, and let readers see it.
+"""Build the city order of one survey, hold it against the laws, let readers see it, and hand it out.
 
 **One run is one survey**: its partition key is the survey's code. `collect_submissions` wakes a run for every survey
 whose standing answers, rules, references or models differ from those of its published release. By hand: trigger this
@@ -9,14 +9,19 @@ DAG with the survey's code as partition key (`ecb-2026`).
 | `build` | makes a draft from the submissions that stand, in one snapshot | `city_order.release`, its tables |
 | `audit` | runs every SELECT of `include/sql/audits/`; a row that it finds stops the release | status `audited` |
 | `publish` | moves the pointer, unless another release was published meanwhile | `city_order.published_release` |
+| `disclose` | shows manufacturers what hides every single agency: docs/decisions/13 | `published.release`, its tables |
+| `export` | writes both tiers as files, once a release | the outbox: `_orders/`, `_published/` |
 
 **Skipped is well.** `build` skips if there is nothing new, or if new answers change no figure; `publish` skips if a
-later build was faster. In neither case do readers miss anything, and the next night looks again.
+later build was faster, if a person has set the brake on the survey, or if the release changes so much that a person
+must approve it first. In no case do readers miss anything, and the next night looks again. `disclose` and `export` run
+all the same, and do what an earlier run has left undone.
 
 **What red means.** Readers still see the release published before: red is never urgent for them. Red in `audit`: the
 order does not add up to the accepted lines, or the like. The log names each audit that failed, its law and the first
 rows. Red in `build` or `publish`: the database cannot be reached, a model is wrong, or the run was started without a
-survey that the warehouse knows.
+survey that the warehouse knows. Red in `disclose` or `export`: the order is published, and manufacturers or readers of
+files still have the release before.
 
 **What to do.** Read the last lines of the red task's log. After an outage, clear the red task: every task may run
 again, even twice at once, and takes up the draft that is there. After a failed audit, run its SELECT with the release's
@@ -25,7 +30,7 @@ number, find which model, rule or load made the rows, mend that, and trigger the
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 
-from include.city_order.orchestration import DEFAULTS, DEMAND, FIRST_NIGHT, dsn
+from include.city_order.orchestration import DEFAULTS, DEMAND, FIRST_NIGHT, dsn, site
 
 
 @dag(
@@ -42,7 +47,7 @@ def build_city_order():
 
     @task
     def build(partition_key=None) -> int:
-        """Make a draft of the survey's order; return its number. Nothing new: skipped, and the rest with it."""
+        """Make a draft of the survey's order; return its number. Nothing new: skipped, and so are audit and publish."""
         from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
         from include.city_order import orders
@@ -67,14 +72,29 @@ def build_city_order():
         """Let readers see it, unless another release was published since it was built."""
         from airflow.sdk.exceptions import AirflowSkipException
 
-        from include.city_order import orders
+        from include.city_order import gate, orders
 
         try:
             return orders.publish(dsn("builder"), release_id)
-        except orders.Overtaken as overtaken:
-            raise AirflowSkipException(str(overtaken)) from overtaken
+        except (orders.Overtaken, gate.Held) as reason:
+            raise AirflowSkipException(str(reason)) from reason
 
-    publish(audit(build()))
+    @task(trigger_rule="none_failed")
+    def disclose(said: str | None, partition_key=None) -> int | None:
+        """Bring the published tier up to the published release: figures that hide every agency, and no others."""
+        from include.city_order import publication
+
+        return publication.disclose(dsn("builder"), partition_key)
+
+    @task
+    def export(release_id: int | None, partition_key=None) -> int:
+        """Write the release as files for both tiers; return how many folders are new."""
+        from include.city_order import exports
+
+        place = site("builder")
+        return len(exports.write(place.warehouse, place.outbox, partition_key))
+
+    export(disclose(publish(audit(build()))))
 
 
 build_city_order()

@@ -27,6 +27,7 @@ class Warehouse:
     ingest: str
     builder: str
     analyst: str
+    reader: str
 
 
 def _url(admin: str, user: str, password: str, database: str) -> str:
@@ -104,15 +105,15 @@ def warehouse(admin_dsn: str, template: tuple[str, dict[str, str]]) -> Iterator[
         sql.SQL("create database {} template {} owner city_order_owner").format(
             sql.Identifier(name), sql.Identifier(source)
         ),
-        sql.SQL("grant connect on database {} to city_order_ingest, city_order_builder, city_order_analyst").format(
-            sql.Identifier(name)
-        ),
+        sql.SQL(
+            "grant connect on database {} to"
+            " city_order_ingest, city_order_builder, city_order_analyst, city_order_reader"
+        ).format(sql.Identifier(name)),
     )
 
     def dsn(role: str) -> str:
         return _url(admin_dsn, role, passwords[role], name)
 
-    yield Warehouse(
-        dsn("city_order_owner"), dsn("city_order_ingest"), dsn("city_order_builder"), dsn("city_order_analyst")
-    )
+    roles = ("owner", "ingest", "builder", "analyst", "reader")
+    yield Warehouse(*(dsn(f"city_order_{role}") for role in roles))
     _execute(admin_dsn, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

@@ -46,7 +46,7 @@ where
 order by array_position(%s, namespace.nspname::text), relation.relkind, relation.relname, attribute.attnum
 """
 
-SCHEMAS = ["reference", "landing", "staging", "quality", "core", "city_order"]
+SCHEMAS = ["reference", "landing", "staging", "quality", "core", "city_order", "published"]
 
 
 def rules_page() -> str:

@@ -1,69 +1,28 @@
-"""From the standing submissions of a survey to its published release: build, audit, publish.
+"""From the standing submissions of a survey to its published release: build, audit, publish; and back again.
 
 Each step may be run twice, at the same time or after a crash, and has its effect once: only the warehouse decides.
 A release is built from what it recorded as its inputs, in one snapshot; it is published only if nothing else was
-published since. Models are `include/sql/city_order/`, audits `include/sql/audits/`.
+published since. What a release is made of, and what it costs, is told in `releases`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import os
-import subprocess
-import tomllib
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from include.city_order import warehouse
+from include.city_order import gate, releases, warehouse
+from include.city_order.releases import named
 from include.city_order.vocabulary import ReleaseStatus
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parents[2]
-
-#: The models in the order in which they are filled: each reads only what stands before it.
-MODELS = (
-    "city_order.release_input",
-    "city_order.product",
-    "city_order.order_line",
-    "city_order.exclusion",
-    "city_order.surplus",
-    "city_order.release_change",
-)
-
-#: Offending rows of an audit that its message shows.
-ROWS_SHOWN = 5
-
-# The figures of a release, line by line: no ids, no times, and 5 is the same figure as 5.00.
-_FIGURES = (
-    """
-    select row(
-        product_id, unit, year, trim_scale(gross_quantity), trim_scale(net_quantity), trim_scale(gross_energy_kwh),
-        trim_scale(net_energy_kwh), amount_kopecks, trim_scale(priced_share), agencies, lines
-    )::text
-    from city_order.order_line
-    where release_id = %(release_id)s
-    order by product_id collate "C", unit collate "C", year
-    """,
-    """
-    select row(reason, agency_code, product_id, unit, year, trim_scale(sum(quantity)))::text
-    from city_order.exclusion
-    where release_id = %(release_id)s
-    group by reason, agency_code, product_id, unit, year
-    order by reason collate "C", agency_code collate "C", product_id collate "C", unit collate "C", year
-    """,
-    """
-    select row(agency_code, product_id, unit, trim_scale(surplus_quantity))::text
-    from city_order.surplus
-    where release_id = %(release_id)s
-    order by agency_code collate "C", product_id collate "C", unit collate "C"
-    """,
-)
+#: Where more than half of so many inputs change, all products are built anew: to tell which need not be costs more.
+MANY_INPUTS = 20
 
 
 class AuditFailed(Exception):
@@ -74,62 +33,33 @@ class Overtaken(Exception):
     """Another release was published after this one was built; the next night builds anew where needed."""
 
 
-@cache
-def sql_version() -> str:
-    """Digest of the model files: a changed model makes a new order."""
-    digest = hashlib.sha256()
-    for model in MODELS:
-        digest.update(f"{model}\n{warehouse.statement(model.replace('.', '/'))}".encode())
-    return digest.hexdigest()
-
-
-@cache
-def code_version() -> str:
-    """What built a release: `CITY_ORDER_CODE_VERSION`, or the project's version with its git commit, if it has one."""
-    if given := os.environ.get("CITY_ORDER_CODE_VERSION"):
-        return given
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    try:
-        asked = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],  # noqa: S607
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return version
-    return f"{version}+{asked.stdout.strip()}" if asked.returncode == 0 else version
-
-
 def surveys_to_build(dsn: str) -> list[str]:
     """Codes of the surveys whose standing input differs from that of their published release.
 
     A survey that nobody has answered, and that has no release, is not among them. Any role of the project may ask.
     """
     with warehouse.transaction(dsn) as cursor:
-        return [
-            survey["survey_code"] for survey in _inputs(cursor, None) if _has_something_new(survey, _digest(survey))
-        ]
+        surveys = releases.survey_inputs(cursor)
+    return [survey["survey_code"] for survey in surveys if releases.has_something_new(survey)]
 
 
-def fingerprint(cursor: Cursor, survey_code: str) -> str:
-    """Digest of all that a survey's order depends on: standing submissions, the survey, its versions, the models.
+def held(dsn: str) -> dict[str, str]:
+    """Surveys of which all that is new is built and audited, and held back: survey code → why, in a sentence.
 
-    Raises LookupError if the warehouse knows no such survey.
+    Any role of the project may ask.
     """
-    return _digest(_input(cursor, survey_code))
-
-
-def figures_digest(cursor: Cursor, release_id: int) -> str:
-    """Digest of a release's figures: order lines, exclusions and surplus, without ids and times."""
-    digest = hashlib.sha256()
-    for statement in _FIGURES:
-        cursor.execute(statement, {"release_id": release_id})
-        for (figures,) in cursor:
-            digest.update(f"{figures}\n".encode())
-        digest.update(b"\n")
-    return digest.hexdigest()
+    reasons = {}
+    with warehouse.transaction(dsn) as cursor:
+        for survey in releases.survey_inputs(cursor):
+            if not releases.has_something_new(survey):
+                continue
+            left = _left_unpublished(cursor, _draft(survey, releases.published(cursor, survey["survey_code"])))
+            if left and (release := releases.release(cursor, left))["status"] == ReleaseStatus.AUDITED:
+                try:
+                    gate.demand_free(cursor, release)
+                except gate.Held as reason:
+                    reasons[survey["survey_code"]] = str(reason)
+    return reasons
 
 
 def build(dsn: str, survey_code: str) -> int | None:
@@ -139,31 +69,19 @@ def build(dsn: str, survey_code: str) -> int | None:
     is new but no figure changes, the published release stays, and the input is remembered as confirming it.
     Raises LookupError if the warehouse knows no such survey.
     """
-    # A snapshot is taken before a lock is waited for. So the lock is held by a transaction of its own:
-    # the build that waited then sees what the other has done.
-    with warehouse.transaction(dsn) as guard:
-        warehouse.lock(guard, f"build {survey_code}")
-        with warehouse.transaction(dsn, repeatable_read=True) as cursor:
-            return _build(cursor, _input(cursor, survey_code))
-
-
-def complaints(cursor: Cursor, release_id: int) -> dict[str, str]:
-    """Run every audit over a release; for each that finds offending rows, its law and the first of them, readable."""
-    audits = sorted(path.stem for path in (warehouse.SQL_FOLDER / "audits").glob("*.sql"))
-    if not audits:
-        raise FileNotFoundError(f"No audits in {warehouse.SQL_FOLDER / 'audits'}: nothing is published unaudited.")
-    found = {audit: _complaint(cursor, audit, release_id) for audit in audits}
-    return {audit: complaint for audit, complaint in found.items() if complaint}
+    with _snapshot_of_builds(dsn, survey_code) as cursor:
+        return _build(cursor, releases.survey_input(cursor, survey_code))
 
 
 def audit(dsn: str, release_id: int) -> None:
     """Hold a release against every audit; a draft that passes becomes audited, any other keeps its status.
 
-    Raises AuditFailed with the offending rows, LookupError if there is no such release.
+    One that changes much waits for a person from then on. Raises AuditFailed with the offending rows, LookupError if
+    there is no such release.
     """
     with warehouse.transaction(dsn) as cursor:
-        release = _release(cursor, release_id)
-        if broken := complaints(cursor, release_id):
+        release = releases.release(cursor, release_id)
+        if broken := releases.complaints(cursor, release_id, whole=False):
             raise AuditFailed(
                 f"Release {release_id} of {release['survey_code']} stays {release['status']}: "
                 f"it breaks {', '.join(broken)}.\n\n"
@@ -176,6 +94,7 @@ def audit(dsn: str, release_id: int) -> None:
             "update city_order.release set status = %s where release_id = %s and status = %s",
             (ReleaseStatus.AUDITED, release_id, ReleaseStatus.DRAFT),
         )
+        gate.ask_if_much_changes(cursor, release)
     log.info("Release %s of %s passed all audits.", release_id, release["survey_code"])
 
 
@@ -183,30 +102,32 @@ def publish(dsn: str, release_id: int) -> str:
     """Make an audited release the one that readers see, unless another was published since it was built.
 
     Returns a sentence that says what happened; a release that was published before is left as it is.
-    Raises Overtaken if it came too late, ValueError if it is not audited, LookupError if there is no such release.
+    Raises Overtaken if it came too late, gate.Held if a brake or a missing approval holds it, ValueError if it is not
+    audited, LookupError if there is no such release.
     """
     with warehouse.transaction(dsn) as cursor:
-        survey_code = _release(cursor, release_id)["survey_code"]
+        survey_code = releases.release(cursor, release_id)["survey_code"]
         warehouse.lock(cursor, f"publish {survey_code}")
-        release = _release(cursor, release_id)
+        release = releases.release(cursor, release_id)
         replaced = release["replaces_release_id"]
         if release["status"] in (ReleaseStatus.PUBLISHED, ReleaseStatus.SUPERSEDED):
             return f"Release {release_id} of {survey_code} was published before; it is {release['status']} now."
         if release["status"] != ReleaseStatus.AUDITED:
             raise ValueError(f"Release {release_id} is a {release['status']}: audit it, then publish it.")
-        cursor.execute("select release_id from city_order.published_release where survey_code = %s", (survey_code,))
-        pointer = cursor.fetchone()
-        published = pointer[0] if pointer else None
+        pointer = releases.published(cursor, survey_code)
+        published = pointer["release_id"] if pointer else None
         if published != replaced:
             raise Overtaken(
-                f"Release {release_id} of {survey_code} was built to replace {_named(replaced)}, "
-                f"but {_named(published)} is published by now. It stays audited, and is not published. "
+                f"Release {release_id} of {survey_code} was built to replace {named(replaced)}, "
+                f"but {named(published)} is published by now. It stays audited, and is not published. "
                 "If what stands differs from what is published, the next night builds again; to build now, "
                 f"trigger build_city_order with partition key {survey_code}."
             )
+        gate.demand_free(cursor, release)
         if replaced:
             _move(cursor, replaced, ReleaseStatus.SUPERSEDED)
         _move(cursor, release_id, ReleaseStatus.PUBLISHED)
+        _end_replaced_rows(cursor, release)
         cursor.execute(
             """
             insert into city_order.published_release (survey_code, release_id, confirmed_fingerprint)
@@ -216,77 +137,121 @@ def publish(dsn: str, release_id: int) -> str:
             """,
             release,
         )
-    sentence = f"Release {release_id} of {survey_code} is published and replaces {_named(replaced)}."
+    sentence = f"Release {release_id} of {survey_code} is published and replaces {named(replaced)}."
     log.info(sentence)
     return sentence
 
 
-def _inputs(cursor: Cursor, survey_code: str | None) -> list[dict[str, Any]]:
-    cursor.execute(warehouse.statement("orders/survey_input"), {"survey_code": survey_code})
-    return warehouse.rows(cursor)
+def roll_back(dsn: str, survey_code: str, to_release_id: int, who: str, why: str) -> int:
+    """Let readers see again what an earlier release said: publish a new one with its content. Returns its number.
+
+    Who and why are recorded, and the brake is set: the next builds are not published until a person lifts it.
+    Raises ValueError if that release was never published, or is published now; Overtaken if a build was faster.
+    """
+    gate.demand_told(who=who, why=why)
+    with _snapshot_of_builds(dsn, survey_code) as cursor:
+        release_id = _build_as(cursor, releases.release(cursor, to_release_id), survey_code, who, why)
+        brake = gate.set_brake(dsn, survey_code, who, f"rolled back to release {to_release_id}: {why}")
+    audit(dsn, release_id)
+    log.info("%s %s", publish(dsn, release_id), brake)
+    return release_id
 
 
-def _input(cursor: Cursor, survey_code: str) -> dict[str, Any]:
-    for survey in _inputs(cursor, survey_code):
-        return survey
-    known = ", ".join(survey["survey_code"] for survey in _inputs(cursor, None)) or "none"
-    raise LookupError(f"The warehouse knows no survey {survey_code!r}. It knows: {known}.")
+@contextmanager
+def rebuilt(dsn: str, release_id: int) -> Iterator[tuple[Cursor, int]]:
+    """Build a release anew from its recorded inputs, by the models of today; none of it has happened afterwards.
+
+    Gives a cursor that sees it, and the number under which it does.
+    """
+    with warehouse.transaction(dsn) as cursor:
+        recorded = releases.release(cursor, release_id)
+        draft = {**recorded, "replaces_release_id": None, "whole_release_id": None, "as_release_id": release_id}
+        cursor.execute("savepoint before_the_rebuild")
+        try:
+            yield cursor, _fill(cursor, draft)
+        finally:
+            cursor.execute("rollback to savepoint before_the_rebuild")
 
 
-def _digest(survey: dict[str, Any]) -> str:
-    made_from = {name: value for name, value in survey.items() if name != "confirmed_fingerprint"}
-    text = json.dumps({**made_from, "sql_version": sql_version()}, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def rebuild(dsn: str, release_id: int) -> str:
+    """The figures digest that a rebuild of a release gives."""
+    with rebuilt(dsn, release_id) as (cursor, draft_id):
+        return releases.figures_digest(cursor, draft_id)
 
 
-def _has_something_new(survey: dict[str, Any], digest: str) -> bool:
-    if survey["confirmed_fingerprint"] is None:
-        return bool(survey["submissions"])
-    return survey["confirmed_fingerprint"] != digest
+def reconcile(dsn: str, survey_code: str) -> dict[str, str]:
+    """Recount a survey's published release from all accepted lines; what differs, by what was compared.
+
+    The nightly audits look at what changed; this looks at all, at the cost of a whole build.
+    """
+    with warehouse.transaction(dsn, repeatable_read=True) as cursor:
+        release = releases.published(cursor, survey_code)
+        if not release:
+            return {}
+        release_id, recorded = release["release_id"], release["figures_sha256"]
+        found = releases.complaints(cursor, release_id)
+        if release["terms_sha256"] and (counted := releases.figures_digest(cursor, release_id)) != recorded:
+            found["figures"] = f"{named(release_id)} recorded the figures {recorded}, and its rows give {counted}"
+    if release["sql_version"] == releases.sql_version() and (counted := rebuild(dsn, release_id)) != recorded:
+        found["rebuild"] = f"{named(release_id)} recorded the figures {recorded}, and a rebuild gives {counted}"
+    return found
+
+
+@contextmanager
+def _snapshot_of_builds(dsn: str, survey_code: str) -> Iterator[Cursor]:
+    """One transaction at a time for each survey, in a snapshot that is taken when no other is under way."""
+    # A snapshot is taken before a lock is waited for. So the lock is held by a transaction of its own:
+    # the build that waited then sees what the other has done.
+    with warehouse.transaction(dsn) as guard:
+        warehouse.lock(guard, f"build {survey_code}")
+        with warehouse.transaction(dsn, repeatable_read=True) as cursor:
+            yield cursor
 
 
 def _build(cursor: Cursor, survey: dict[str, Any]) -> int | None:
     survey_code = survey["survey_code"]
-    draft = {
-        "survey_code": survey_code,
-        "replaces_release_id": None,
-        "input_fingerprint": _digest(survey),
-        "code_version": code_version(),
-        "rules_version": survey["rules_version"],
-        "reference_version": survey["reference_version"],
-        "sql_version": sql_version(),
-    }
-    if not _has_something_new(survey, draft["input_fingerprint"]):
+    base = releases.published(cursor, survey_code)
+    draft = _draft(survey, base)
+    if not releases.has_something_new(survey):
         log.info("Nothing new in %s.", survey_code)
         return None
-    cursor.execute(
-        """
-        select release.release_id, release.figures_sha256
-        from city_order.published_release
-        inner join city_order.release using (release_id)
-        where published_release.survey_code = %s
-        """,
-        (survey_code,),
-    )
-    draft["replaces_release_id"], published_figures = cursor.fetchone() or (None, None)
     if left := _left_unpublished(cursor, draft):
         log.info("Release %s of %s was built before and not published: it is taken up again.", left, survey_code)
         return left
+    if base and base["terms_sha256"] == draft["terms_sha256"]:
+        draft["whole_release_id"] = base["whole_release_id"] or base["release_id"]
 
     cursor.execute("savepoint before_the_draft")
-    release_id = _fill(cursor, draft, inputs=len(survey["submissions"] or ()))
-    figures = figures_digest(cursor, release_id)
-    if figures == published_figures:
+    release_id = _fill(cursor, draft)
+    figures = _complete(cursor, release_id, base)
+    if base and figures == _comparable_figures(cursor, base):
         cursor.execute("rollback to savepoint before_the_draft")
         cursor.execute(
             "update city_order.published_release set confirmed_fingerprint = %(input_fingerprint)s "
             "where survey_code = %(survey_code)s",
             draft,
         )
-        log.info("New input of %s, and no figure changes: %s stays.", survey_code, _named(draft["replaces_release_id"]))
+        log.info("New input of %s, and no figure changes: %s stays.", survey_code, named(base["release_id"]))
         return None
-    cursor.execute("update city_order.release set figures_sha256 = %s where release_id = %s", (figures, release_id))
     return release_id
+
+
+def _draft(survey: dict[str, Any], base: dict[str, Any] | None) -> dict[str, Any]:
+    """What a release of all that stands would record, if it replaced `base`."""
+    return {
+        "survey_code": survey["survey_code"],
+        "replaces_release_id": base["release_id"] if base else None,
+        "whole_release_id": None,
+        "input_fingerprint": releases.input_digest(survey),
+        "terms_sha256": releases.terms_digest(survey),
+        "code_version": releases.code_version(),
+        "rules_version": survey["rules_version"],
+        "reference_version": survey["reference_version"],
+        "sql_version": releases.sql_version(),
+        "double_counting": survey["double_counting"],
+        "as_release_id": None,
+        "inputs": survey["submissions"],
+    }
 
 
 def _left_unpublished(cursor: Cursor, draft: dict[str, Any]) -> int | None:
@@ -295,7 +260,7 @@ def _left_unpublished(cursor: Cursor, draft: dict[str, Any]) -> int | None:
         """
         select max(release_id) from city_order.release
         where
-            survey_code = %(survey_code)s and status in ('draft', 'audited')
+            survey_code = %(survey_code)s and status in ('draft', 'audited') and rolled_back_to_release_id is null
             and input_fingerprint = %(input_fingerprint)s and code_version = %(code_version)s
             and replaces_release_id is not distinct from %(replaces_release_id)s
         """,
@@ -304,57 +269,190 @@ def _left_unpublished(cursor: Cursor, draft: dict[str, Any]) -> int | None:
     return _only_value(cursor)
 
 
-def _fill(cursor: Cursor, draft: dict[str, Any], inputs: int) -> int:
-    """Insert a draft and fill it by the models; `inputs` is how many submissions stand in this snapshot."""
-    cursor.execute(
-        """
-        insert into city_order.release (
-            survey_code, status, replaces_release_id, input_fingerprint, code_version,
-            rules_version, reference_version, sql_version
-        )
-        values (
-            %(survey_code)s, 'draft', %(replaces_release_id)s, %(input_fingerprint)s, %(code_version)s,
-            %(rules_version)s, %(reference_version)s, %(sql_version)s
-        )
-        returning release_id
-        """,
-        draft,
-    )
-    release_id = _only_value(cursor)
-    parameters = {"release_id": release_id, "survey_code": draft["survey_code"]}
-    filled = {model: warehouse.fill(cursor, model, parameters) for model in MODELS}
-    # An audit cannot tell this later: by then, something else may stand.
-    if filled["city_order.release_input"] != inputs:
-        raise RuntimeError(
-            f"Release {release_id} of {draft['survey_code']} recorded {filled['city_order.release_input']} inputs, "
-            f"but {inputs} submissions stand: mend include/sql/city_order/release_input.sql. Nothing was kept."
-        )
+def _comparable_figures(cursor: Cursor, base: dict[str, Any]) -> str:
+    """The digest of a release's figures; anew if it is of the time when digests were of another kind."""
+    return base["figures_sha256"] if base["terms_sha256"] else releases.figures_digest(cursor, base["release_id"])
+
+
+def _fill(cursor: Cursor, draft: dict[str, Any]) -> int:
+    """Insert a draft and fill it by the models.
+
+    `whole_release_id` is the release that a change is counted from, None to build all; `as_release_id` names a release
+    whose inputs are taken, instead of what stands; `inputs` is how many submissions stand in this snapshot.
+    """
+    release_id = _insert(cursor, draft)
+    parameters = {
+        **draft,
+        "release_id": release_id,
+        "base_release_id": draft["replaces_release_id"],
+        "is_whole": draft["whole_release_id"] is None,
+        "touched": None,
+    }
+    filled = {}
+    for model in releases.INPUT_MODELS:
+        filled[model] = releases.fill(cursor, model, parameters)
+        if model == "city_order.input_change" and filled[model] > max(MANY_INPUTS, draft.get("inputs", 0) / 2):
+            parameters["is_whole"] = True
+            cursor.execute("update city_order.release set whole_release_id = null where release_id = %s", (release_id,))
+    _check_inputs(cursor, draft, release_id)
+    if parameters["is_whole"]:
+        releases.work_on_all(cursor)
+    parameters["touched"] = releases.touched_products(cursor, releases.release(cursor, release_id))
+    for model in releases.FIGURE_MODELS:
+        filled[model] = releases.fill(cursor, model, parameters)
     counts = ", ".join(f"{model} {count}" for model, count in filled.items())
     log.info("Built release %s of %s, rows: %s.", release_id, draft["survey_code"], counts)
     return release_id
 
 
-def _complaint(cursor: Cursor, name: str, release_id: int) -> str:
-    """What an audit has found, readable; nothing if it found nothing."""
-    statement = warehouse.statement(f"audits/{name}")
+def _check_inputs(cursor: Cursor, draft: dict[str, Any], release_id: int) -> None:
+    """Raise RuntimeError if a release did not record each standing submission; rows of the roster are counted."""
+    cursor.execute("select count(*) from city_order.inputs_of(%s)", (release_id,))
+    recorded = _only_value(cursor)
+    # An audit cannot tell this later: by then, something else may stand.
+    if not draft["as_release_id"] and recorded != draft["inputs"]:
+        raise RuntimeError(
+            f"Release {release_id} of {draft['survey_code']} recorded {recorded} inputs, "
+            f"but {draft['inputs']} submissions stand: mend include/sql/city_order/release_input.sql. Nothing was kept."
+        )
+
+
+def _build_as(cursor: Cursor, earlier: dict[str, Any], survey_code: str, who: str, why: str) -> int:
+    """A draft on top of the published release, whose content is that of an earlier one."""
+    earlier_id = earlier["release_id"]
+    base = releases.published(cursor, survey_code)
+    if not base or earlier["survey_code"] != survey_code or earlier["status"] != ReleaseStatus.SUPERSEDED:
+        raise ValueError(
+            f"Release {earlier_id} is {earlier['status']}, of {earlier['survey_code']}: only a release of "
+            f"{survey_code} that was published before, and is not now, can be rolled back to."
+        )
+    if not earlier["terms_sha256"]:
+        raise ValueError(f"Release {earlier_id} is older than roll-backs: it lacks figures that releases have now.")
+    start = {release["whole_release_id"] or release["release_id"] for release in (earlier, base)}
+    draft = {
+        **earlier,
+        "replaces_release_id": base["release_id"],
+        "whole_release_id": start.pop() if len(start) == 1 else None,
+        "code_version": releases.code_version(),
+        "rolled_back_to_release_id": earlier_id,
+        "rolled_back_by": who,
+        "reason": why,
+    }
+    release_id = _insert(cursor, draft)
+    parameters = {
+        **draft,
+        "release_id": release_id,
+        "base_release_id": base["release_id"],
+        "as_release_id": earlier_id,
+        "is_whole": draft["whole_release_id"] is None,
+        "touched": None,
+    }
+    releases.fill(cursor, "city_order.input_change", parameters)
+    releases.fill(cursor, "city_order.release_input", parameters)
+    _touch_since(cursor, parameters)
+    parameters["touched"] = releases.touched_products(cursor, releases.release(cursor, release_id))
+    for model in releases.FIGURE_MODELS:
+        if model in releases.VERSIONED:
+            _copy(cursor, model, parameters)
+        else:
+            releases.fill(cursor, model, parameters)
+    if (figures := _complete(cursor, release_id, base)) != earlier["figures_sha256"]:
+        raise RuntimeError(f"A copy of release {earlier_id} has the figures {figures}. Nothing was kept.")
+    return release_id
+
+
+def _touch_since(cursor: Cursor, parameters: dict[str, Any]) -> None:
+    """All that the releases since the earlier one have touched; what a whole release touches, if one came between."""
+    if parameters["is_whole"]:
+        releases.fill(cursor, "city_order.touched_product", parameters)
+        return
     cursor.execute(
-        f"select * from ({statement}) as offending limit %(limit)s",
-        {"release_id": release_id, "limit": ROWS_SHOWN + 1},
+        """
+        insert into city_order.touched_product (release_id, product_id)
+        select distinct %(release_id)s::bigint, touched_product.product_id
+        from city_order.touched_product
+        inner join city_order.release using (release_id)
+        where
+            release.survey_code = %(survey_code)s and release.status in ('published', 'superseded')
+            and release.release_id > %(as_release_id)s and release.release_id <= %(base_release_id)s
+        """,
+        parameters,
     )
-    offending = warehouse.rows(cursor)
-    if not offending:
-        return ""
-    law = " ".join(line.removeprefix("--").strip() for line in statement.split("\nwith\n")[0].splitlines())
-    shown = [", ".join(f"{key}={value}" for key, value in row.items()) for row in offending[:ROWS_SHOWN]]
-    more = ["… and more"] if len(offending) > ROWS_SHOWN else []
-    return "\n  ".join([f"{name}: {law}", *shown, *more, f"(include/sql/audits/{name}.sql)"])
 
 
-def _release(cursor: Cursor, release_id: int) -> dict[str, Any]:
-    cursor.execute("select * from city_order.release where release_id = %s", (release_id,))
-    for release in warehouse.rows(cursor):
-        return release
-    raise LookupError(f"There is no release {release_id}. It may be of another warehouse.")
+def _copy(cursor: Cursor, model: str, parameters: dict[str, Any]) -> None:
+    """Set a release's rows as an earlier release has them."""
+    view = sql.Identifier(*model.split("."))
+    cursor.execute(sql.SQL("select * from {} limit 0").format(view))
+    columns = sql.SQL(", ").join(
+        sql.Identifier(column.name) for column in cursor.description or () if column.name != "release_id"
+    )
+    cursor.execute(
+        sql.SQL(
+            "insert into {table} (release_id, {columns}) select %(release_id)s, {columns} from {view}"
+            " where release_id = %(as_release_id)s"
+            " and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))"
+        ).format(table=sql.Identifier(*releases.table_of(model).split(".")), columns=columns, view=view),
+        parameters,
+    )
+
+
+def _insert(cursor: Cursor, draft: dict[str, Any]) -> int:
+    columns = (
+        "survey_code", "replaces_release_id", "whole_release_id", "input_fingerprint", "terms_sha256", "code_version",
+        "rules_version", "reference_version", "sql_version", "double_counting", "rolled_back_to_release_id",
+        "rolled_back_by", "reason",
+    )  # fmt: skip
+    cursor.execute(
+        f"insert into city_order.release (status, {', '.join(columns)})"
+        f" values ('draft', {', '.join(['%s'] * len(columns))}) returning release_id",
+        [draft.get(column) for column in columns],
+    )
+    return _only_value(cursor)
+
+
+def _complete(cursor: Cursor, release_id: int, base: dict[str, Any] | None) -> str:
+    """Record what a draft adds up to: its figures, how complete it is, how much it changes. Returns the figures."""
+    draft = releases.release(cursor, release_id)
+    touched = releases.touched_products(cursor, draft)
+    if base is None or touched is None:
+        figures = releases.figures_digest(cursor, release_id)
+    else:
+        figures = releases.figures_after(cursor, base, release_id, touched)
+    parameters = {
+        "release_id": release_id,
+        "survey_code": draft["survey_code"],
+        "base_release_id": base["release_id"] if base else None,
+        "count_base": base is not None and base["order_lines"] is None,
+        "kept": base["order_lines"] if base and touched is not None else 0,
+        "touched": touched,
+    }
+    cursor.execute(warehouse.statement("orders/changed_share"), parameters)
+    shares = next(iter(warehouse.rows(cursor)), {"changed_gross_share": None, "changed_lines_share": None})
+    cursor.execute(
+        """
+        update city_order.release set
+            figures_sha256 = %(figures)s,
+            changed_gross_share = %(changed_gross_share)s,
+            changed_lines_share = %(changed_lines_share)s,
+            roster_agencies = (select count(*) from reference.roster where survey_code = %(survey_code)s),
+            answered_agencies = (
+                select count(*)
+                from reference.roster
+                inner join city_order.inputs_of(%(release_id)s) using (agency_code)
+                where survey_code = %(survey_code)s
+            ),
+            order_lines = %(kept)s + (
+                select count(*) from city_order.order_line_version where release_id = %(release_id)s
+            ) - (
+                select count(*) from city_order.order_line
+                where release_id = %(base_release_id)s and product_id = any(%(touched)s::text[])
+            )
+        where release_id = %(release_id)s
+        """,
+        {**parameters, **shares, "figures": figures},
+    )
+    return figures
 
 
 def _move(cursor: Cursor, release_id: int, status: ReleaseStatus) -> None:
@@ -365,8 +463,32 @@ def _move(cursor: Cursor, release_id: int, status: ReleaseStatus) -> None:
     )
 
 
-def _named(release_id: int | None) -> str:
-    return f"release {release_id}" if release_id else "no release"
+def _end_replaced_rows(cursor: Cursor, release: dict[str, Any]) -> None:
+    """The rows that a published release set anew stand no more; after a whole release, none before it does."""
+    touched = releases.touched_products(cursor, release)
+    if touched is None:
+        return
+    changed_agency = "select agency_code from city_order.input_change where release_id = %(release_id)s"
+    for model in sorted(releases.VERSIONED):
+        is_input = model == "city_order.release_input"
+        changed = f"agency_code in ({changed_agency})" if is_input else "product_id = any(%(touched)s::text[])"
+        cursor.execute(
+            sql.SQL(
+                """
+                update {table} set until_release_id = %(release_id)s
+                where
+                    until_release_id is null and {changed}
+                    and release_id in (
+                        select earlier.release_id from city_order.release as earlier
+                        where
+                            earlier.survey_code = %(survey_code)s
+                            and earlier.release_id between %(whole_release_id)s and %(replaces_release_id)s
+                            and earlier.status in ('published', 'superseded')
+                    )
+                """
+            ).format(table=sql.Identifier(*releases.table_of(model).split(".")), changed=sql.SQL(changed)),
+            {**release, "touched": touched},
+        )
 
 
 def _only_value(cursor: Cursor) -> Any:

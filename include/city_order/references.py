@@ -35,12 +35,14 @@ class _File:
     """What a file must have: columns besides its source, a key that stands once, and codes that other files hold.
 
     `key` gives each of its columns, and what is compared of it. `refers` gives columns that repeat the first key
-    columns of the named file.
+    columns of the named file. Answers are judged by its rows, unless it `judges` nothing: then no change of it is a
+    change of the reference version.
     """
 
     columns: str
     key: Mapping[str, Callable[[str], str]]
     refers: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    judges: bool = True
 
     def needed(self) -> list[str]:
         """The header."""
@@ -74,9 +76,29 @@ _FILES = {
     "chemistries": _File("chemistry name spellings cell_voltage_v okpd2", {"chemistry": str}),
     "battery_uses": _File("battery_use name spellings", {"battery_use": str}),
     "need_kinds": _File("need_kind name spellings", {"need_kind": str}),
+    "domestic_countries": _File("country", {"country": str}, judges=False),
+    "domestic_analogs": _File(
+        "part_number manufacturer_code analog_part_number analog_manufacturer_code grade reason proposed_by approved_by"
+        " approved_date register_entry register_expiry_date",
+        {
+            "part_number": matching_key,
+            "manufacturer_code": str,
+            "analog_part_number": matching_key,
+            "analog_manufacturer_code": str,
+        },
+        {
+            ("part_number", "manufacturer_code"): "parts",
+            ("analog_part_number", "analog_manufacturer_code"): "parts",
+        },
+        judges=False,
+    ),
 }
 
-_MAY_BE_BLANK = {"valid_to", "parent_code", "successor_code", "spellings", "pieces", "packs", "cell_voltage_v", "okpd2"}
+_MAY_BE_BLANK = {
+    "valid_to", "parent_code", "successor_code", "spellings", "pieces", "packs", "cell_voltage_v", "okpd2",
+    "approved_by", "approved_date", "register_entry", "register_expiry_date",
+}  # fmt: skip
+_GRADES = ("pin_compatible", "functional", "redesign")
 
 
 def _is_date(text: str) -> bool:
@@ -98,7 +120,11 @@ _CELLS: dict[str, tuple[Callable[[str], object], Callable[[str], str]]] = {
     ),
     "inn": (is_inn, lambda text: "write an organisation's INN: ten digits, the last of them the check digit"),
     "kpp": (is_kpp, lambda text: "write a KPP: nine digits"),
-    **dict.fromkeys(("valid_from", "valid_to", "source_date"), (_is_date, surveys.how_to_write_a_date)),
+    "grade": (_GRADES.__contains__, lambda text: f"write one of {', '.join(_GRADES)}"),
+    **dict.fromkeys(
+        ("valid_from", "valid_to", "source_date", "approved_date", "register_expiry_date"),
+        (_is_date, surveys.how_to_write_a_date),
+    ),
     **dict.fromkeys(
         ("pieces", "packs", "cell_voltage_v"),
         (_is_above_zero, lambda text: "write a number above 0, with a point, like 3.2"),
@@ -168,6 +194,10 @@ def _wrong_cells(row: Row, file: _File) -> Iterator[str]:
                 yield f"{column} {text!r}: {how_to_mend(text)}"
     if row.get("valid_to") and row["valid_to"] < row["valid_from"]:
         yield f"valid_to {row['valid_to']} is before valid_from {row['valid_from']}: mend either"
+    if bool(row.get("approved_by")) != bool(row.get("approved_date")):
+        yield "approved_by and approved_date say together who approved and when: fill in both, or neither"
+    if row.get("register_expiry_date") and not row["register_entry"]:
+        yield f"register_expiry_date {row['register_expiry_date']}: write the entry that expires in register_entry"
 
 
 def _demand_right_files(folder: Path) -> None:
@@ -192,8 +222,24 @@ def _demand_right_files(folder: Path) -> None:
                         f"{folder / name}.csv:{line}: {', '.join(columns)} {', '.join(values)!r}:"
                         f" {other}.csv has none: add it there, or mend it here"
                     )
+    mistakes += _analogs_of_the_wrong_origin(folder, files)
     if mistakes:
         raise ReferenceError("\n".join(mistakes))
+
+
+def _analogs_of_the_wrong_origin(folder: Path, files: dict[str, list[tuple[int, Row]]]) -> Iterator[str]:
+    """An analog is a domestic part in place of a foreign one."""
+    domestic = {row["country"] for _, row in files["domestic_countries"]}
+    countries = {row["manufacturer_code"]: row["country"] for _, row in files["manufacturers"]}
+    for line, row in files["domestic_analogs"]:
+        for column, must_be_domestic in (("manufacturer_code", False), ("analog_manufacturer_code", True)):
+            country = countries.get(row[column])
+            if country and (country in domestic) != must_be_domestic:
+                what = "not one of the domestic countries" if must_be_domestic else "one of the domestic countries"
+                yield (
+                    f"{folder / 'domestic_analogs'}.csv:{line}: {column} {row[column]!r}: {country} is {what}:"
+                    " mend the row, or domestic_countries.csv"
+                )
 
 
 def terms(folder: Path) -> Terms:
@@ -243,10 +289,11 @@ def agency_on(folder: Path, agency_code: str, day: date) -> Row:
 
 
 def version(folder: Path, as_of: date) -> str:
-    """That day, and a digest of every row in force on it or before. Example: `2026-10-01-5a6b7c8d`."""
+    """That day, and a digest of every row that judges, in force on it or before. Example: `2026-10-01-5a6b7c8d`."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.csv")):
-        for row in read(folder, path.stem):
+        rows = read(folder, path.stem)
+        for row in rows if _FILES[path.stem].judges else ():
             if row.get("valid_from", "") <= str(as_of):
                 digest.update(repr((path.stem, sorted(row.items()))).encode())
     return f"{as_of}-{digest.hexdigest()[:8]}"
@@ -399,7 +446,9 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
             "reference.survey",
             (
                 "survey_code", "programme", "title", "opens_date", "closes_date", "rules_as_of_date",
-                "reference_as_of_date", "rules_version", "reference_version", "thresholds",
+                "reference_as_of_date", "rules_version", "reference_version", "thresholds", "double_counting",
+                "approval_share", "published_agencies", "published_largest_share", "published_rest_share",
+                "published_answered_share",
             ),
             ("survey_code",),
             lambda: (
@@ -407,6 +456,12 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
                     code, survey.programme.value, survey.title, survey.opens, survey.closes,
                     survey.rules_as_of, survey.reference_as_of, *versions[code],
                     json.dumps(survey.model_dump(mode="json")["thresholds"]),
+                    survey.double_counting.value,
+                    None if survey.approval.changed_share is None else str(survey.approval.changed_share),
+                    *(
+                        str(getattr(survey.publication, term))
+                        for term in ("agencies", "largest_share", "rest_share", "answered_share")
+                    ),
                 )
                 for code, survey in known.items()
             ),
@@ -495,6 +550,25 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
             ),
         ),
         plain("battery_use", "battery_uses", ("battery_use",), ("battery_use", "name", *sourced)),
+        plain("domestic_country", "domestic_countries", ("country",), ("country", *sourced)),
+        _Table(
+            "reference.domestic_analog",
+            (
+                "matching_key", "manufacturer_code", "analog_matching_key", "analog_manufacturer_code", "grade",
+                "reason", "proposed_by", "approved_by", "approved_date", "register_entry", "register_expiry_date",
+                *sourced,
+            ),
+            ("matching_key", "manufacturer_code", "analog_matching_key", "analog_manufacturer_code"),
+            lambda: (
+                (
+                    matching_key(row["part_number"]), row["manufacturer_code"],
+                    matching_key(row["analog_part_number"]), row["analog_manufacturer_code"], row["grade"],
+                    row["reason"], row["proposed_by"], row["approved_by"] or None, row["approved_date"] or None,
+                    row["register_entry"] or None, row["register_expiry_date"] or None, *_source(row),
+                )
+                for row in read(folder, "domestic_analogs")
+            ),
+        ),
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from include.city_order import warehouse
 from include.city_order.vocabulary import MOSCOW, Verdict
 
 ORDER_LINES_SHOWN = 10
+PARTS_TO_REPLACE_SHOWN = 20
 
 _LINE_COUNTS = """
     count(*) as receipts,
@@ -29,6 +30,7 @@ def render(dsn: str) -> str:
         cursor.execute("select survey_code, title from reference.survey order by survey_code")
         sections = [_survey(cursor, survey_code, title) for survey_code, title in cursor.fetchall()]
         sections.append(_receipts_of_no_survey(cursor))
+        sections += _to_replace_first(cursor)
     return "\n\n".join(section for section in sections if section) or "The warehouse knows no survey yet."
 
 
@@ -56,6 +58,7 @@ def _survey(cursor: Cursor, survey_code: str, title: str) -> str:
     )
     parts += _order_lines(cursor, release["release_id"])
     parts += _exclusions(cursor, release["release_id"])
+    parts += _against_the_last_survey(cursor, survey_code)
     return "\n".join(parts)
 
 
@@ -157,6 +160,72 @@ def _exclusions(cursor: Cursor, release_id: int) -> list[str]:
     if not lines:
         return ["Nothing is left out."]
     return ["Left out of the order:", *_table(("reason", "unit", "entries", "quantity"), lines, numbers_from=2)]
+
+
+def _against_the_last_survey(cursor: Cursor, survey_code: str) -> list[str]:
+    cursor.execute(
+        """
+        with compared as (
+            select last_survey_code, min(year) as first_year, max(year) as last_year,
+                sum(gross_before) as gross_before, sum(gross_after) as gross_after
+            from city_order.survey_comparison where survey_code = %s group by last_survey_code, product_id, unit
+        )
+        select
+            last_survey_code, min(first_year), max(last_year),
+            count(*) filter (where gross_before = 0), count(*) filter (where gross_after = 0),
+            count(*) filter (where gross_before > 0 and gross_after > gross_before),
+            count(*) filter (where gross_after > 0 and gross_after < gross_before),
+            count(*) filter (where gross_before = gross_after)
+        from compared group by last_survey_code
+        """,
+        (survey_code,),
+    )
+    return [
+        f"Against {last}, in {years_from}–{years_to}: {_count(new, 'product')} new, {gone:,} gone, {more:,} in greater"
+        f" and {less:,} in smaller number, {equal:,} as before."
+        for last, years_from, years_to, new, gone, more, less, equal in cursor.fetchall()
+    ]
+
+
+def _to_replace_first(cursor: Cursor) -> list[str]:
+    """Of each programme, the imported products of the current order that most need a domestic replacement."""
+    cursor.execute("select programme, survey_code, year from city_order.order_year where is_current order by 1, 3, 2")
+    years: dict[str, dict[str, list[str]]] = {}
+    for programme, survey_code, year in cursor.fetchall():
+        years.setdefault(programme, {}).setdefault(survey_code, []).append(str(year))
+    cursor.execute("select * from city_order.criticality order by programme, place")
+    products: dict[str, list[dict[str, Any]]] = {}
+    for product in warehouse.rows(cursor):
+        products.setdefault(product["programme"], []).append(product)
+    return [_imports(programme, years[programme], found) for programme, found in products.items()]
+
+
+def _imports(programme: str, years: dict[str, list[str]], products: list[dict[str, Any]]) -> str:
+    title = f"{programme}  What to replace first"
+    spoken = "; ".join(f"{', '.join(of_survey)} from {survey_code}" for survey_code, of_survey in years.items())
+    placed = [product for product in products if product["place"] is not None]
+    unplaced = sum(product["score"] is None for product in products)
+    parts = [title, "=" * len(programme), f"The current order: {spoken}."]
+    parts.append(
+        f"{_count(len(placed), 'product')} of {len(products):,} imported, in whole or in part; "
+        f"{unplaced:,} without a place, as no line has a price or no manufacturer is known."
+    )
+    if not placed:
+        return "\n".join(parts)
+    heading = (
+        "product", "part", "manufacturer", "place", "gross, pieces", "value, RUB", "agencies", "import", "HHI",
+        "analogs approved", "proposed",
+    )  # fmt: skip
+    lines = [
+        (
+            product["product_name"], product["part_number"] or "", product["manufacturer"] or "", str(product["place"]),
+            _number(product["gross_quantity"]), _number(product["value_kopecks"] / 100, 2), str(product["agencies"]),
+            f"{product['import_share']:.0%}", f"{product['hhi']:.2f}",
+            str(product["approved_analogs"]), str(product["proposed_analogs"]),
+        )
+        for product in placed[:PARTS_TO_REPLACE_SHOWN]
+    ]  # fmt: skip
+    return "\n".join([*parts, f"The first {len(lines)}:", *_table(heading, lines, numbers_from=3)])
 
 
 def _table(heading: Sequence[str], lines: Iterable[Sequence[str]], numbers_from: int) -> list[str]:

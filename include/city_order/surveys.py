@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from include.city_order.headings import heading_key
 from include.city_order.readings import DEMAND, Form
-from include.city_order.vocabulary import DEMAND_YEARS, READER_VERSION, Certainty, Programme, fields_of
+from include.city_order.vocabulary import DEMAND_YEARS, READER_VERSION, Certainty, DoubleCounting, Programme, fields_of
 
 #: Where a key or value stands in a survey: the keys, and places in lists from 0, that lead to it.
 Location = tuple[int | str, ...]
@@ -70,6 +70,30 @@ class Waiver(BaseModel):
     until: date
 
 
+class Approval(BaseModel):
+    """What must not be published without a person's consent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: The share of the last release that a release may change by itself, in pieces or in order lines; None: any.
+    changed_share: float | None = Field(default=0.2, ge=0)
+
+
+class Publication(BaseModel):
+    """What a published figure must be like, so that it hides every single agency: see docs/decisions/13."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: How many agencies it holds at least.
+    agencies: int = Field(default=3, ge=3)
+    #: What the largest of them has of it at most.
+    largest_share: float = Field(default=0.7, gt=0, lt=1)
+    #: What it holds beside any two of them, as a share of what either has.
+    rest_share: float = Field(default=0.1, ge=0.1, le=1)
+    #: The share of the roster that must have answered before anything is published.
+    answered_share: float = Field(default=0.5, ge=0, le=1)
+
+
 class Survey(BaseModel):
     """One campaign of a programme, as its file defines it. Dates are Moscow dates, both ends inclusive."""
 
@@ -89,6 +113,9 @@ class Survey(BaseModel):
     #: Rule id → name → value, in place of the value that the rule's suite has.
     thresholds: dict[str, dict[str, Annotated[Decimal, Field(ge=0)]]] = Field(default_factory=dict)
     waivers: list[Waiver] = Field(default_factory=list)
+    double_counting: DoubleCounting = DoubleCounting.CHILD_COUNTS
+    approval: Approval = Approval()
+    publication: Publication = Publication()
 
     @field_validator("horizon")
     @classmethod

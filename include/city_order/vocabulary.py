@@ -62,6 +62,13 @@ class Certainty(StrEnum):
     INDICATIVE = "indicative"
 
 
+class DoubleCounting(StrEnum):
+    """What counts if an agency and one subordinate to it ask for the same."""
+
+    CHILD_COUNTS = "child_counts"
+    BOTH_COUNT = "both_count"
+
+
 class ReleaseStatus(StrEnum):
     """How far a release is; it only moves forward."""
 

@@ -151,12 +151,12 @@ def statement(path: str) -> str:
     return (SQL_FOLDER / f"{path}.sql").read_text(encoding="utf-8")
 
 
-def fill(cursor: Cursor, table: str, parameters: Mapping[str, Any]) -> int:
-    """Insert what the model of `schema.table` selects; returns the number of rows.
+def fill(cursor: Cursor, table: str, parameters: Mapping[str, Any], model: str = "") -> int:
+    """Insert what the model of `schema.table` selects, or another model; returns the number of rows.
 
     The model's columns are matched by name, so that their order in the file does not matter.
     """
-    select = statement(table.replace(".", "/")).strip()
+    select = statement((model or table).replace(".", "/")).strip()
     cursor.execute(f"select * from ({select}\n) as model limit 0", parameters)
     columns = [column.name for column in cursor.description or ()]
     insert = sql.SQL("insert into {table} ({columns})\n").format(

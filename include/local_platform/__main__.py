@@ -23,7 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     backfill = names.add_parser("backfill", help="process past drop dates again")
     backfill.add_argument("--from", dest="first", required=True, metavar="YYYY-MM-DD")
     backfill.add_argument("--to", dest="last", required=True, metavar="YYYY-MM-DD")
-    names.add_parser("dsn", help="print the read-only connection to the warehouse")
+    dsn = names.add_parser("dsn", help="print the read-only connection to the warehouse")
+    dsn.add_argument("--tier", choices=("internal", "published"), default="internal")
     form = names.add_parser("form", help="write the form of a survey to fill in")
     check = names.add_parser("check", help="say what the night would answer to a file, and touch nothing")
     check.add_argument("--file", required=True)
@@ -41,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
         home = Home.find(os.environ)
         if given.command == "backfill":
             commands.backfill(home, _drop_date("FROM", given.first), _drop_date("TO", given.last))
+        elif given.command == "dsn":
+            commands.dsn(home, given.tier)
         elif given.command == "form":
             commands.form(given.survey, given.agency, _path(given.folder or "."))
         elif given.command == "check":
@@ -56,7 +59,6 @@ def main(arguments: list[str] | None = None) -> int:
                 "up": commands.up_and_explain,
                 "down": commands.down,
                 "nightly": commands.nightly,
-                "dsn": commands.dsn,
                 "rotate": commands.rotate,
             }[given.command](home)
     except PlatformError as error:

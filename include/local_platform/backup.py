@@ -27,7 +27,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from include.city_order import archive as drops
-from include.city_order import orders, warehouse
+from include.city_order import releases, warehouse
 from include.local_platform import postgres
 from include.local_platform.home import CHECKOUT, PlatformError
 
@@ -179,8 +179,11 @@ def check(backup: Path, restored: Path, owner_dsn: str) -> str:
     migrate(owner_dsn)
     with warehouse.transaction(owner_dsn) as cursor:
         for release_id, figures in manifest["published"].items():
+            if not releases.release(cursor, int(release_id))["terms_sha256"]:
+                # It is older than digests of this kind; its rows were compared above.
+                continue
             lines.append(f"figures of release {release_id}: {figures}")
-            if (recomputed := orders.figures_digest(cursor, int(release_id))) != figures:
+            if (recomputed := releases.figures_digest(cursor, int(release_id))) != figures:
                 raise PlatformError("\n".join([*lines, f"but recomputed: {recomputed}"]))
         answers = backup.parent / "answers"
         lost = [path for path, sha256 in manifest["answers"].items() if not drops.path_of(answers, sha256).is_file()]

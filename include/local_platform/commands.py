@@ -72,11 +72,12 @@ def down(home: Home) -> None:
     print(f"All data stays in {' and '.join(map(str, places))}; `make up` goes on from there")
 
 
-def dsn(home: Home) -> None:
-    """Print the read-only connection to the warehouse, and nothing else, on stdout."""
+def dsn(home: Home, tier: str = "internal") -> None:
+    """Print the read-only connection to a tier of the warehouse, and nothing else, on stdout."""
     if not home.existed:
         raise PlatformError(f"There is no warehouse yet in {home.root}. Start the platform first: make up")
-    print(postgres.dsn(home, postgres.WAREHOUSE_DATABASE, postgres.ANALYST_ROLE))
+    role = {"internal": postgres.ANALYST_ROLE, "published": postgres.READER_ROLE}[tier]
+    print(postgres.dsn(home, postgres.WAREHOUSE_DATABASE, role))
     if not _cluster(home).running():
         print("PostgreSQL is not running. Start it: make up", file=sys.stderr)
 

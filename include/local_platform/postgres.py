@@ -36,7 +36,9 @@ OWNER_ROLE = "city_order_owner"
 INGEST_ROLE = "city_order_ingest"
 BUILDER_ROLE = "city_order_builder"
 ANALYST_ROLE = "city_order_analyst"
-ROLES = (AIRFLOW_ROLE, OWNER_ROLE, INGEST_ROLE, BUILDER_ROLE, ANALYST_ROLE)
+#: Manufacturers and whoever else reads the published tier.
+READER_ROLE = "city_order_reader"
+ROLES = (AIRFLOW_ROLE, OWNER_ROLE, INGEST_ROLE, BUILDER_ROLE, ANALYST_ROLE, READER_ROLE)
 
 AIRFLOW_DATABASE = "airflow"
 WAREHOUSE_DATABASE = "warehouse"
@@ -344,7 +346,7 @@ def provision(admin_dsn: str, passwords: Mapping[str, str]) -> None:
         for rights, database, roles in (
             ("connect, temporary", AIRFLOW_DATABASE, (AIRFLOW_ROLE,)),
             ("connect, temporary", WAREHOUSE_DATABASE, (OWNER_ROLE, INGEST_ROLE, BUILDER_ROLE)),
-            ("connect", WAREHOUSE_DATABASE, (ANALYST_ROLE,)),
+            ("connect", WAREHOUSE_DATABASE, (ANALYST_ROLE, READER_ROLE)),
         ):
             for role in roles:
                 statement = sql.SQL("grant {} on database {} to {}")
@@ -418,8 +420,9 @@ def _provision_roles(cursor: psycopg2.extensions.cursor, passwords: Mapping[str,
     for role in ROLES:
         _provision_role(cursor, role, passwords[role])
     for setting in ("statement_timeout = '5min'", "default_transaction_read_only = on"):
-        # A guard against mistakes: what the analyst may not do is decided by grants.
-        cursor.execute(sql.SQL("alter role {} set ").format(sql.Identifier(ANALYST_ROLE)) + sql.SQL(setting))
+        # A guard against mistakes: what those who read may not do is decided by grants.
+        for role in (ANALYST_ROLE, READER_ROLE):
+            cursor.execute(sql.SQL("alter role {} set ").format(sql.Identifier(role)) + sql.SQL(setting))
 
 
 def _provision_role(cursor: psycopg2.extensions.cursor, role: str, password: str) -> None:

@@ -202,7 +202,7 @@ def _failure(home: Home, airflow: Airflow, dag_id: str, run_id: str, again: str)
 
 
 def _finish_builds(home: Home, airflow: Airflow, began: datetime, patience_s: float = 60) -> None:
-    """Wait until every survey with new input is built, then print the summary. Raises PlatformError.
+    """Wait until every survey with new input is built or held, then print the summary. Raises PlatformError.
 
     `patience_s` is for the time in which a survey waits and no build is under way.
     """
@@ -213,7 +213,8 @@ def _finish_builds(home: Home, airflow: Airflow, began: datetime, patience_s: fl
         expect_running(home)
         # In this order, so that no build ends unseen between the questions.
         active = airflow.runs(BUILD, **ACTIVE)
-        waiting = [] if active else orders.surveys_to_build(analyst)
+        held = {} if active else orders.held(analyst)
+        waiting = [] if active else [survey for survey in orders.surveys_to_build(analyst) if survey not in held]
         for run in reversed(airflow.runs(BUILD, run_after_gte=began.isoformat(), state=list(ENDED))):
             run_id = run["dag_run_id"]
             if run["state"] == "failed":
@@ -232,6 +233,8 @@ def _finish_builds(home: Home, airflow: Airflow, began: datetime, patience_s: fl
             )
         time.sleep(POLL_S)
     print(summary.render(analyst), flush=True)
+    for survey, why in held.items():
+        print(f"\nHeld: {survey}. {why}", flush=True)
 
 
 def _instant(text: str) -> datetime:

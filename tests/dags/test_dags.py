@@ -25,7 +25,13 @@ EDGES = {
         "announce": set(),
         "publish_forms": set(),
     },
-    "build_city_order": {"build": {"audit"}, "audit": {"publish"}, "publish": set()},
+    "build_city_order": {
+        "build": {"audit"},
+        "audit": {"publish"},
+        "publish": {"disclose"},
+        "disclose": {"export"},
+        "export": set(),
+    },
 }
 
 
@@ -99,6 +105,11 @@ def test_a_mistake_in_a_file_fails_at_once_as_trying_again_cannot_mend_it(
     receive = dags["collect_submissions"].get_task("receive")
     with pytest.raises(AirflowFailException, match=said):
         receive.python_callable(dag_run=SimpleNamespace(run_type="manual"))
+
+
+def test_what_is_handed_out_is_looked_after_even_if_nothing_is_new(dags: dict[str, Any]):
+    rules = {task.task_id: task.trigger_rule.value for task in dags["build_city_order"].tasks}
+    assert rules == {**dict.fromkeys(rules, "all_success"), "disclose": "none_failed"}
 
 
 def test_the_build_is_woken_by_the_collection(dags: dict[str, Any]):

@@ -207,7 +207,9 @@ def test_after_a_new_survey_its_drops_are_collected(platform: Platform, demo: tu
         ROOT / "include" / "sample_drops" / "after_a_new_survey" / "ecb-2027.yaml",
         platform.environ["CITY_ORDER_SURVEYS"],
     )
-    platform.make("backfill", f"FROM={dates[0][0]}", f"TO={dates[0][1]}")
+    said = platform.make("backfill", f"FROM={dates[0][0]}", f"TO={dates[0][1]}")
+    # The second night changes more than a fifth of the first one's order, so a person is asked.
+    assert re.search(r"^Held: ecb-2027\. Release \d+ waits for approval\. It changes ", said, re.M)
     expected = sorted(drop.later_lines for drop in CATALOGUE if drop.survey_code == "ecb-2027" and drop.later_lines)
     found = platform.select("select lines_accepted from landing.receipt where survey_code = 'ecb-2027' order by 1")
     assert [lines for (lines,) in found] == expected

@@ -27,7 +27,7 @@ from typing import Any
 import psutil
 import psycopg2
 
-from include.city_order import orders
+from include.city_order import orders, releases
 from include.local_platform import airflow, postgres
 from include.local_platform.home import Home
 from include.sample_drops.writing import write
@@ -83,7 +83,7 @@ STAGES = {
         Stage(COLLECT, "load", "core.demand_line", 0.3),
         Stage(COLLECT, "answer", "landing.receipt", 0.4),
         Stage(COLLECT, "announce", "city_order.published_release", 0.15, "access exclusive"),
-        Stage(BUILD, "build", "city_order.order_line", 0.4),
+        Stage(BUILD, "build", "city_order.order_line_version", 0.4),
         Stage(BUILD, "audit", "city_order.release", 0.15),
         Stage(BUILD, "publish", "city_order.published_release", 0.15),
     )
@@ -427,7 +427,7 @@ class Platform:
                 broken.append("the pointer and the status of the published releases differ")
             for _, release_id in published:
                 broken += [
-                    f"{audit}: {complaint}" for audit, complaint in orders.complaints(cursor, release_id).items()
+                    f"{audit}: {complaint}" for audit, complaint in releases.complaints(cursor, release_id).items()
                 ]
         if waiting := orders.surveys_to_build(self.dsn(postgres.WAREHOUSE_DATABASE)):
             broken.append(f"{', '.join(waiting)} still to be built")

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from include.city_order import answers, checks, intake, orders
+from include.city_order import answers, checks, gate, intake, orders
 from include.city_order.drop_dates import Night
 from tests.faults.watching import Trace, watch
 from tests.faults.world import World
@@ -76,8 +76,14 @@ def _audit(world: World, run: Run, survey: str) -> Any:
 
 
 def _publish(world: World, run: Run, survey: str) -> Any:
+    release_id = run.results[f"build {survey}"]
     with contextlib.suppress(orders.Overtaken):  # the task is skipped
-        orders.publish(world.builder, run.results[f"build {survey}"])
+        try:
+            orders.publish(world.builder, release_id)
+        except gate.Held:
+            # A few agencies' drops are much of a small order: a person is there, and approves.
+            gate.decide(world.builder, release_id, approve=True, who="a test")
+            orders.publish(world.builder, release_id)
 
 
 _DO: dict[str, Callable[[World, Run, str], Any]] = {

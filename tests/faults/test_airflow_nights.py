@@ -57,9 +57,9 @@ SPOILT = {
     "has no verdict": "update landing.receipt set verdict = null where receipt_no = 1",
     "has no protocol in the outbox": "update landing.receipt set answer_path = 'elsewhere.xlsx' where receipt_no = 2",
     "quantity_equation": (
-        "update city_order.order_line set gross_quantity = gross_quantity + 1"
+        "update city_order.order_line_version set gross_quantity = gross_quantity + 1"
         " where (release_id, product_id, unit, year) = (select release_id, product_id, unit, year"
-        " from city_order.order_line order by 1, 2, 3, 4 limit 1)"
+        " from city_order.order_line_version order by 1, 2, 3, 4 limit 1)"
     ),
     "the pointer and the status": "delete from city_order.published_release where survey_code = 'ecb-2026'",
     "ecb-2026 still to be built": "select 1",

@@ -79,8 +79,8 @@ def test_what_is_left_undone_is_complained_of(server: Server, tmp_path: Path) ->
         assert here.complaints(at_rest=True) == []
         # The superuser's hand in the published order.
         here.server.execute(
-            "alter table city_order.order_line disable trigger user;"
-            " update city_order.order_line set gross_quantity = gross_quantity + 1",
+            "alter table city_order.order_line_version disable trigger user;"
+            " update city_order.order_line_version set gross_quantity = gross_quantity + 1",
             here.database,
         )
         assert any("quantity_equation" in complaint for complaint in here.complaints(at_rest=True))

@@ -26,7 +26,7 @@ import psycopg2
 import yaml
 from psycopg2 import sql
 
-from include.city_order import orders, warehouse
+from include.city_order import orders, releases, warehouse
 from include.city_order.site import Site
 from include.local_platform import postgres
 from tests.faults.drops import Left, Sender
@@ -227,7 +227,7 @@ class World:
         with warehouse.transaction(self.builder) as cursor:
             cursor.execute("select release_id from city_order.published_release")
             for (release_id,) in cursor.fetchall():
-                found += orders.complaints(cursor, release_id).values()
+                found += releases.complaints(cursor, release_id).values()
         return found
 
     def _recount(self, receipts: list[dict[str, Any]]) -> Recount:

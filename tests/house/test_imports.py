@@ -18,18 +18,18 @@ LAYERS = (
     {"vocabulary"},
     # Pure: values in, values out; no database, no files but those of the house, no Airflow.
     {
-        "binary_workbooks", "cleaning", "drop_dates", "fillable_form", "formats", "headings", "identifiers",
-        "identity", "kinds", "personal_data", "protocol", "protocol_copy", "protocol_data", "protocol_facts",
-        "protocol_words", "readings", "sheet_facts", "site", "suites", "surveys", "tables", "text_tables", "values",
-        "verdicts", "zipped",
+        "binary_workbooks", "cleaning", "disclosure", "drop_dates", "export_csv", "export_page", "export_parquet",
+        "export_workbook", "fillable_form", "formats", "headings", "identifiers", "identity", "kinds", "personal_data",
+        "protocol", "protocol_copy", "protocol_data", "protocol_facts", "protocol_words", "readings", "release_tables",
+        "sheet_facts", "site", "suites", "surveys", "tables", "text_tables", "values", "verdicts", "zipped",
     },
     # They touch the world: folders, processes, the warehouse.
     {
-        "antivirus", "archive", "box", "checks", "comparisons", "confinement", "documentation", "inbox", "outbox",
-        "references", "sandbox", "summary", "warehouse",
+        "antivirus", "archive", "box", "checks", "comparisons", "confinement", "documentation", "gate", "inbox",
+        "outbox", "references", "releases", "sandbox", "summary", "warehouse",
     },
     # Flows: what tasks call.
-    {"answers", "forms", "intake", "orders", "preview"},
+    {"answers", "exports", "forms", "intake", "orders", "preview", "publication"},
     # What only DAG files and plugins may import.
     {"orchestration"},
 )  # fmt: skip

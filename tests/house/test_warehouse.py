@@ -12,7 +12,7 @@ from psycopg2.extensions import parse_dsn
 
 pytestmark = pytest.mark.warehouse
 
-SCHEMAS = ["reference", "landing", "staging", "quality", "core", "city_order"]
+SCHEMAS = ["reference", "landing", "staging", "quality", "core", "city_order", "published"]
 
 
 @pytest.fixture
@@ -123,6 +123,14 @@ MAY: dict[str, dict[str, set[str]]] = {
         "quality": {"SELECT"},
         "core": {"SELECT"},
         "city_order": {"SELECT"},
+        "published": {"SELECT"},
+    },
+    # It sees what hides every single agency, and nothing that this was made from.
+    "reader": {
+        "published.release": {"SELECT"},
+        "published.order_line": {"SELECT"},
+        "published.class_line": {"SELECT"},
+        "published.current_order_line": {"SELECT"},
     },
     "ingest": {
         "reference": {"SELECT", "INSERT", "UPDATE", "DELETE"},
@@ -145,6 +153,16 @@ MAY: dict[str, dict[str, set[str]]] = {
         "city_order": {"SELECT", "INSERT"},
         "city_order.release": {"SELECT", "INSERT", "UPDATE"},
         "city_order.published_release": {"SELECT", "INSERT", "UPDATE"},
+        # They are decided once, and then stay: see AGAINST_A_RELEASE for what else must not change.
+        "city_order.brake": {"SELECT", "INSERT", "UPDATE"},
+        "city_order.approval": {"SELECT", "INSERT", "UPDATE"},
+        # A product waits no more when it is shown.
+        "city_order.published_part": {"SELECT", "INSERT"},
+        "city_order.publication_wait": {"SELECT", "INSERT", "DELETE"},
+        "published": {"SELECT"},
+        "published.release": {"SELECT", "INSERT"},
+        "published.order_line_version": {"SELECT", "INSERT"},
+        "published.class_line_version": {"SELECT", "INSERT"},
     },
 }
 
@@ -255,8 +273,8 @@ OVER_THE_WALL = (
     "set role city_order_owner",
     "set session authorization city_order_owner",
     "set session_replication_role = replica",
-    "alter table city_order.order_line disable trigger all",
-    "drop table city_order.order_line",
+    "alter table city_order.order_line_version disable trigger all",
+    "drop table city_order.order_line_version",
     "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'postgres'",
 )
 
@@ -289,16 +307,18 @@ def test_the_analyst_makes_nothing_for_a_while_and_holds_nobody_up(
         "select pg_advisory_lock(1)",
         "select pg_try_advisory_xact_lock_shared(1, 2)",
     ):
-        assert raised("city_order_analyst", statement) is errors.InsufficientPrivilege, statement
+        for role in ("city_order_analyst", "city_order_reader"):
+            assert raised(role, statement) is errors.InsufficientPrivilege, (role, statement)
         assert raised("city_order_ingest", statement) is None, statement
         assert raised("city_order_builder", statement) is None, statement
-    for role in ("city_order_analyst", "city_order_ingest", "city_order_builder"):
+    for role in ("city_order_analyst", "city_order_reader", "city_order_ingest", "city_order_builder"):
         for statement in ("select lo_creat(-1)", "select lo_create(0)", "select lo_from_bytea(0, 'x')"):
             assert raised(role, statement) is errors.InsufficientPrivilege, (role, statement)
 
 
 @pytest.mark.parametrize(
-    "role", ["airflow", "city_order_owner", "city_order_ingest", "city_order_builder", "city_order_analyst"]
+    "role",
+    ["airflow", *(f"city_order_{role}" for role in ("owner", "ingest", "builder", "analyst", "reader"))],
 )
 @pytest.mark.parametrize("database", ["airflow", "postgres", "template1", "warehouse"])
 def test_each_role_enters_one_database_only(
@@ -314,17 +334,25 @@ def test_each_role_enters_one_database_only(
 
 #: What a builder could do to an order behind the builds' back, and the law that stands in its way.
 AGAINST_A_RELEASE = {
-    "insert into city_order.order_line values"
+    "insert into city_order.order_line_version values"
     " (%(release)s, '0123456789abcdef', '796', 2026, 1, 1, null, null, null, 0, 1, 1)": "is no draft",
-    "insert into city_order.surplus values (%(release)s, 'dep-it', '0123456789abcdef', '796', 1)": "is no draft",
+    "insert into city_order.surplus_version values"
+    " (%(release)s, 'dep-it', '0123456789abcdef', '796', 1)": "is no draft",
+    "insert into city_order.release_total values (%(release)s, '796', 2026, 1, 1, 0)": "is no draft",
+    "insert into city_order.release (survey_code, status, input_fingerprint, code_version, rules_version,"
+    " reference_version, sql_version) values ('ecb-2026', 'published', '', '', '', '', '')": "born as a draft",
     "update city_order.release set figures_sha256 = '' where release_id = %(release)s": "only its status may move",
     "update city_order.release set status = 'draft' where release_id = %(release)s": "cannot go from",
     "update city_order.release set status = 'audited' where release_id = %(release)s": "cannot go from",
     "delete from city_order.release where release_id = %(release)s": "permission denied",
     "delete from city_order.published_release": "permission denied",
-    "update city_order.order_line set gross_quantity = 1": "permission denied",
-    "delete from city_order.order_line": "permission denied",
-    "truncate city_order.order_line": "permission denied",
+    "update city_order.order_line_version set gross_quantity = 1": "permission denied",
+    "delete from city_order.order_line_version": "permission denied",
+    "truncate city_order.order_line_version": "permission denied",
+    "update city_order.brake set reason = 'another'": "was decided before",
+    "update city_order.brake set lifted_at = null, lifted_by = null": "was decided before",
+    "update city_order.approval set why = 'another'": "was decided before",
+    "update city_order.approval set decision = 'approved'": "was decided before",
 }
 
 
@@ -337,9 +365,20 @@ def test_the_builder_cannot_change_a_published_release(warehouse: Any):
         )
         cursor.execute(
             "insert into city_order.release (survey_code, status, input_fingerprint, code_version, rules_version,"
-            " reference_version, sql_version) values ('ecb-2026', 'published', '', '', '', '', '') returning release_id"
+            " reference_version, sql_version) values ('ecb-2026', 'draft', '', '', '', '', '') returning release_id"
         )
         row = cursor.fetchone()
+        for status in ("audited", "published"):
+            cursor.execute("update city_order.release set status = %s", (status,))
+        cursor.execute(
+            "insert into city_order.brake (survey_code, set_by, reason, lifted_at, lifted_by)"
+            " values ('ecb-2026', 'a', 'b', now(), 'c')"
+        )
+        cursor.execute(
+            "insert into city_order.approval (release_id, why, decision, decided_by, decided_at)"
+            " values (%s, 'a', 'declined', 'b', now())",
+            row,
+        )
     owner.close()
     assert row
     builder = psycopg2.connect(warehouse.builder)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from include.city_order import references
+from include.city_order.identity import matching_key
 from include.city_order.references import ReferenceError
 from tests.intake.nights import REFERENCE, SURVEYS, select, site_of
 
@@ -58,6 +59,13 @@ def test_the_version_does_not_change_with_what_begins_later(folder: Path):
     assert references.version(folder, date(2026, 10, 2))[11:] != references.version(REFERENCE, date(2026, 10, 2))[11:]
 
 
+def test_the_version_does_not_change_with_what_judges_no_answer(folder: Path):
+    first = references.version(folder, AS_OF)
+    add(folder, "domestic_countries", "Армения,вымысел,2026-09-15")
+    add(folder, "domestic_analogs", ANALOG)
+    assert references.version(folder, AS_OF) == first
+
+
 @pytest.mark.parametrize("row", ["796", "1,2,3,4,5,6,7,8,9,10"])
 def test_a_row_of_another_width_is_named(folder: Path, row: str):
     lines = (folder / "okei.csv").read_text(encoding="utf-8").count("\n")
@@ -66,6 +74,7 @@ def test_a_row_of_another_width_is_named(folder: Path, row: str):
         references.read(folder, "okei")
 
 
+ANALOG = "LM358DR,ti,К561ЛА7,angstrem,redesign,вымысел,группа,,,,,вымысел,2026-09-15"
 AGENCY = "newcomer,2020-01-01,,Новая,0021431696,009901001,,,вымысел,2026-09-15"
 
 
@@ -88,6 +97,11 @@ AGENCY = "newcomer,2020-01-01,,Новая,0021431696,009901001,,,вымысел,
         ("chemistries", "zinc,Цинк,Zn,-1.5,,вымысел,2026-09-15", "cell_voltage_v '-1.5'"),
         ("manufacturers", "mikron,Микрон,Россия,вымысел,2026-09-15", "manufacturer_code: stands on line 3"),
         ("parts", "1986 BE 1T,milandr,вымысел,2026-09-15", "part_number, manufacturer_code: stands on line 2"),
+        ("domestic_analogs", ANALOG.replace("redesign", "good"), "grade 'good': write one of pin_compatible"),
+        ("domestic_analogs", ANALOG.replace("группа,,", "группа,совет,"), "approved_by and approved_date say together"),
+        ("domestic_analogs", ANALOG.replace(",,,,,", ",,,,2027-01-01,"), "register_expiry_date 2027-01-01: write the"),
+        ("domestic_analogs", ANALOG.replace("вымысел,группа", ",группа"), "reason is blank"),
+        ("domestic_analogs", f"{ANALOG}\n{ANALOG.replace('LM358DR', 'lm-358 DR')}", "stands on line"),
         ("need_kinds", "repair,Ремонт,,вымысел,вчера", "source_date 'вчера': write a date"),
         ("need_kinds", 'other,"Иное,,вымысел,2026-09-15', "not CSV"),
         ("need_kinds", "other,И\0ное,,вымысел,2026-09-15", r"a control character \(U\+0000\)"),
@@ -147,6 +161,33 @@ def test_a_code_that_no_file_holds_is_named_and_all_of_them_at_once(folder: Path
     ]
 
 
+def test_an_analog_is_domestic_and_replaces_what_is_not(folder: Path):
+    foreign = ANALOG.replace("К561ЛА7,angstrem", "LM358DR,onsemi")
+    add(folder, "domestic_analogs", foreign)
+    add(folder, "domestic_analogs", ANALOG.replace("LM358DR,ti", "КТ815Г,kremny-el"))
+    add(folder, "domestic_analogs", ANALOG.replace("К561ЛА7,angstrem", "К561ЛА7,mikron"))
+    with pytest.raises(ReferenceError) as error:
+        references.refresh("postgresql://nobody@127.0.0.1:1/none", SURVEYS, folder)
+    last = (folder / "domestic_analogs.csv").read_text(encoding="utf-8").count("\n")
+    told = [line.removeprefix(f"{folder}/").split(": ")[:3] for line in str(error.value).splitlines()]
+    unknown, analog, part = told
+    assert unknown == [
+        f"domestic_analogs.csv:{last}",
+        "analog_part_number, analog_manufacturer_code 'К561ЛА7, mikron'",
+        "parts.csv has none",
+    ]
+    assert analog == [
+        f"domestic_analogs.csv:{last - 2}",
+        "analog_manufacturer_code 'onsemi'",
+        "США is not one of the domestic countries",
+    ]
+    assert part == [
+        f"domestic_analogs.csv:{last - 1}",
+        "manufacturer_code 'kremny-el'",
+        "Россия is one of the domestic countries",
+    ]
+
+
 def test_terms_hold_codes_names_symbols_and_spellings():
     terms = references.terms(REFERENCE)
     assert {terms.units[text] for text in ("796", "шт", "штука", "pcs")} == {"796"}
@@ -174,7 +215,10 @@ class TestRefresh:
     def test_the_schema_equals_the_files(self, warehouse: Any, surveys: Path, folder: Path):
         known = references.refresh(warehouse.ingest, surveys, folder)
         assert self.column(warehouse.ingest, "select survey_code from reference.survey order by 1") == sorted(known)
-        for table, name in (("agency_version", "agencies"), ("okpd2", "okpd2"), ("unit", "okei"), ("part", "parts")):
+        for table, name in (
+            ("agency_version", "agencies"), ("okpd2", "okpd2"), ("unit", "okei"), ("part", "parts"),
+            ("domestic_country", "domestic_countries"), ("domestic_analog", "domestic_analogs"),
+        ):  # fmt: skip
             expected = len(references.read(folder, name))
             assert self.column(warehouse.ingest, f"select count(*) from reference.{table}") == [expected]
         (roster,) = self.column(warehouse.ingest, "select count(*) from reference.roster")
@@ -205,6 +249,26 @@ class TestRefresh:
         assert self.column(warehouse.ingest, held) == [0]
         assert not set(before) & set(self.column(warehouse.ingest, versions))
 
+    def test_a_judgement_of_an_analog_is_approved_and_taken_back(
+        self, warehouse: Any, surveys: Path, folder: Path, edit: Edit
+    ):
+        add(folder, "domestic_analogs", ANALOG)
+        references.refresh(warehouse.ingest, surveys, folder)
+        versions = "select reference_version from reference.survey order by survey_code"
+        before = self.column(warehouse.ingest, versions)
+        key = matching_key("К561ЛА7")
+        held = f"select approved_date::text from reference.domestic_analog where analog_matching_key = '{key}'"
+        assert self.column(warehouse.ingest, held) == [None]
+        approved = ANALOG.replace("группа,,", "группа,совет,2026-10-05")
+        edit("domestic_analogs", ANALOG, approved)
+        references.refresh(warehouse.ingest, surveys, folder)
+        assert self.column(warehouse.ingest, held) == ["2026-10-05"]
+        edit("domestic_analogs", approved + "\n", "")
+        references.refresh(warehouse.ingest, surveys, folder)
+        assert self.column(warehouse.ingest, held) == []
+        # No answer is judged by it, so none is judged anew.
+        assert self.column(warehouse.ingest, versions) == before
+
     def test_a_new_survey_and_a_shorter_roster_appear(self, warehouse: Any, surveys: Path, folder: Path):
         references.refresh(warehouse.ingest, surveys, folder)
         text = (surveys / "ecb-2026.yaml").read_text(encoding="utf-8")
@@ -218,7 +282,7 @@ class TestRefresh:
         ("name", "old", "new", "said"),
         [
             ("manufacturer_aliases", "milandr,Миландр,", "mikron,ПКК «МИЛАНДР»,", r"aliases\.csv:3: .* means both"),
-            ("agencies", "\ngorsvet,", "\ngorsvet-2,", r"ecb-2026\.yaml:48: .* has no agency gorsvet:"),
+            ("agencies", "\ngorsvet,", "\ngorsvet-2,", r"ecb-2026\.yaml:55: .* has no agency gorsvet:"),
             ("agencies", "gorsvet,2015", "Gorsvet,2015", r"agencies\.csv:\d+: agency_code 'Gorsvet'"),
             ("parts", "1986ВЕ1Т,milandr", "1986ВЕ1Т,milandrr", r"parts\.csv:2: manufacturer_code 'milandrr'"),
             ("okei", "796,шт,Штука", "796,шт", r"okei\.csv:2"),

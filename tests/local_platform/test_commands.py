@@ -204,6 +204,8 @@ def test_dsn_of_a_stopped_home_says_so_beside_the_dsn(
     said = capsys.readouterr()
     assert re.fullmatch(r"postgresql://city_order_analyst:\S+@127\.0\.0\.1:5439/warehouse\n", said.out)
     assert said.err == "PostgreSQL is not running. Start it: make up\n"
+    assert main(["dsn", "--tier", "published"]) == 0
+    assert capsys.readouterr().out.startswith("postgresql://city_order_reader:")
 
 
 @pytest.mark.parametrize(

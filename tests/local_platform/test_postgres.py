@@ -27,6 +27,7 @@ ALLOWED = {
     ("city_order_ingest", "warehouse"),
     ("city_order_builder", "warehouse"),
     ("city_order_analyst", "warehouse"),
+    ("city_order_reader", "warehouse"),
 }
 
 

@@ -6,38 +6,53 @@ from typing import Any
 
 import pytest
 
-from include.city_order import orders, warehouse
+from include.city_order import orders, releases, warehouse
 
 pytestmark = pytest.mark.warehouse
 
-AUDITS = {"bounds", "inputs", "keys", "line_equation", "quantity_equation", "stock_equation"}
+AUDITS = {
+    "bounds", "inputs", "keys", "line_equation", "quantity_equation", "running_totals", "stock_equation",
+}  # fmt: skip
 
 #: The smallest damage that breaks one law and no other: what it is, and the audit that must say so.
 DAMAGE = {
     "an order line is lost": (
         "quantity_equation",
-        "delete from city_order.order_line where year = 2027",
+        "delete from city_order.order_line_version where year = 2027",
     ),
     "an order line counts too much": (
         "quantity_equation",
-        "update city_order.order_line set gross_quantity = gross_quantity + 1, net_quantity = net_quantity + 1"
+        "update city_order.order_line_version set gross_quantity = gross_quantity + 1, net_quantity = net_quantity + 1"
         " where year = 2027",
     ),
     "an exclusion is not listed": (
         "quantity_equation",
-        "delete from city_order.exclusion where reason = 'no_way_to_pieces'",
+        "delete from city_order.exclusion_version where reason = 'no_way_to_pieces'",
     ),
     "an exclusion is under another year": (
         "quantity_equation",
-        "update city_order.exclusion set year = year + 1 where reason = 'year_outside_horizon'",
+        "update city_order.exclusion_version set year = year + 1 where reason = 'year_outside_horizon'",
+    ),
+    "a kind of need counts too little": (
+        "quantity_equation",
+        "delete from city_order.order_line_by_need_kind_version where year = 2027",
+    ),
+    "a total loses what it carried": (
+        "running_totals",
+        "update city_order.release_total set accepted_quantity = accepted_quantity - 1,"
+        " ordered_quantity = ordered_quantity - 1 where year = 2027",
+    ),
+    "a total does not add up": (
+        "running_totals",
+        "update city_order.release_total set ordered_quantity = ordered_quantity + 1 where year = 2027",
     ),
     "stock is taken off twice": (
         "stock_equation",
-        "update city_order.order_line set net_quantity = net_quantity - 1 where year = 2027",
+        "update city_order.order_line_version set net_quantity = net_quantity - 1 where year = 2027",
     ),
     "surplus is not listed": (
         "stock_equation",
-        "delete from city_order.surplus",
+        "delete from city_order.surplus_version",
     ),
     "a receipt tells of lines that did not land": (
         "line_equation",
@@ -68,26 +83,32 @@ DAMAGE = {
     ),
     "an excluded product has no name": (
         "keys",
-        "delete from city_order.product where product_name = 'kit'",
+        "delete from city_order.product_version where product_name = 'kit'",
     ),
     "an exclusion is another agency's": (
         "keys",
-        "update city_order.exclusion set agency_code = 'park'",
+        "update city_order.exclusion_version set agency_code = 'park'",
     ),
     "an order line is there twice": (
         "keys",
-        "alter table city_order.order_line drop constraint order_line_pkey;"
-        "update city_order.order_line set gross_quantity = 5, net_quantity = 5 where year = 2027;"
-        "insert into city_order.order_line select * from city_order.order_line where year = 2027",
+        "alter table city_order.order_line_version drop constraint order_line_pkey;"
+        "update city_order.order_line_version set gross_quantity = 5, net_quantity = 5 where year = 2027;"
+        "insert into city_order.order_line_version select * from city_order.order_line_version where year = 2027",
     ),
     "an amount is no number": (
         "bounds",
-        "alter table city_order.order_line drop constraint order_line_amount_kopecks_check;"
-        "update city_order.order_line set amount_kopecks = 'NaN', priced_share = 1",
+        "alter table city_order.order_line_version drop constraint order_line_amount_kopecks_check;"
+        "update city_order.order_line_version set amount_kopecks = 'NaN', priced_share = 1",
+    ),
+    "a price is no number": (
+        "bounds",
+        "alter table city_order.product_version drop constraint product_upper_check;"
+        "update city_order.product_version set prices = 1, price_lower_kopecks = 1, price_median_kopecks = 1,"
+        " price_upper_kopecks = 'Infinity', price_spread = 0 where product_name = 'kit'",
     ),
     "more agencies ask than answered": (
         "bounds",
-        "update city_order.order_line set agencies = 9, lines = 9",
+        "update city_order.order_line_version set agencies = 9, lines = 9",
     ),
 }
 
@@ -146,12 +167,12 @@ def test_an_audit_finds_its_fault_and_only_that(desk: Any, draft: int, subtests:
     for damage, (audit, statement) in DAMAGE.items():
         with subtests.test(damage):
             desk.execute(statement)
-            assert list(orders.complaints(desk.cursor, draft)) == [audit]
+            assert list(releases.complaints(desk.cursor, draft)) == [audit]
         desk.connection.rollback()
 
 
 def test_a_broken_release_stays_a_draft_and_the_message_says_why(desk: Any, draft: int) -> None:
-    desk.execute("delete from city_order.order_line where year = 2027")
+    desk.execute("delete from city_order.order_line_version where year = 2027")
     with pytest.raises(orders.AuditFailed) as failure:
         orders.audit(desk.dsns.builder, draft)
     message = str(failure.value)
@@ -166,7 +187,7 @@ def test_a_broken_release_stays_a_draft_and_the_message_says_why(desk: Any, draf
 def test_a_long_list_of_rows_is_cut_and_a_missing_release_named(desk: Any) -> None:
     desk.submit("depot", [{"product": f"chip {number}", "demand_2026": 1} for number in range(9)])
     release_id = desk.build()
-    desk.execute("update city_order.order_line set agencies = 2, lines = 2")
+    desk.execute("update city_order.order_line_version set agencies = 2, lines = 2")
     with pytest.raises(orders.AuditFailed, match="… and more"):
         orders.audit(desk.dsns.builder, release_id)
     with pytest.raises(LookupError, match="There is no release 77"):

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from include.city_order import orders, warehouse
+from include.city_order import orders, releases, warehouse
 
 from .conftest import SURVEY
 
@@ -64,7 +64,7 @@ def test_a_published_survey_is_built_again_only_when_its_input_changes(desk: Any
 def test_what_judges_a_survey_is_part_of_its_input(desk: Any, subtests: Any) -> None:
     desk.submit("depot", [CHIP])
     desk.connection.autocommit = False
-    before = orders.fingerprint(desk.cursor, SURVEY)
+    before = releases.fingerprint(desk.cursor, SURVEY)
     for change in (
         "update reference.survey set rules_version = 'rules-2'",
         "update reference.survey set reference_version = 'reference-2'",
@@ -81,15 +81,15 @@ def test_what_judges_a_survey_is_part_of_its_input(desk: Any, subtests: Any) -> 
                 "alter table core.submission drop constraint submission_receipt_no_rules_version_reference_version_fkey"
             )
             desk.execute(change)
-            assert orders.fingerprint(desk.cursor, SURVEY) != before
+            assert releases.fingerprint(desk.cursor, SURVEY) != before
         desk.connection.rollback()
-    assert orders.fingerprint(desk.cursor, SURVEY) == before
+    assert releases.fingerprint(desk.cursor, SURVEY) == before
 
 
 def test_a_changed_model_is_new_input(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.submit("depot", [CHIP])
     desk.publish()
-    monkeypatch.setattr(orders, "sql_version", lambda: "another")
+    monkeypatch.setattr(releases, "sql_version", lambda: "another")
     assert _ask(desk) == [SURVEY]
 
 
@@ -180,7 +180,7 @@ def test_a_build_that_is_run_again_takes_up_its_draft(desk: Any) -> None:
 def test_a_draft_of_other_code_is_not_taken_up(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.submit("depot", [CHIP])
     release_id = desk.build()
-    monkeypatch.setattr(orders, "code_version", lambda: "mended")
+    monkeypatch.setattr(releases, "code_version", lambda: "mended")
     assert desk.build() != release_id
 
 
@@ -263,9 +263,9 @@ def test_an_overtaken_release_with_newer_input_heals_the_next_night(desk: Any) -
 
 def test_of_two_publications_at_the_same_time_one_wins(desk: Any) -> None:
     desk.submit("depot", [CHIP])
-    releases = [_audited(desk)]
+    audited = [_audited(desk)]
     desk.submit("park", [CHIP])
-    releases.append(_audited(desk))
+    audited.append(_audited(desk))
 
     def publish(release_id: int) -> str:
         try:
@@ -274,7 +274,7 @@ def test_of_two_publications_at_the_same_time_one_wins(desk: Any) -> None:
             return f"overtaken: {overtaken}"
 
     with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(publish, releases))
+        said = list(pool.map(publish, audited))
     assert sorted(sentence.startswith("overtaken") for sentence in said) == [False, True]
     assert sorted(_statuses(desk)) == ["audited", "published"]
 
@@ -289,45 +289,98 @@ def test_a_release_can_be_rebuilt_from_its_recorded_inputs(desk: Any) -> None:
     desk.submit("depot", [{**CHIP, "demand_2026": 500}])
     desk.withdraw("park")
     desk.publish()
-    with warehouse.transaction(desk.dsns.builder) as cursor:
-        cursor.execute(
-            "insert into city_order.release (survey_code, status, input_fingerprint, code_version, rules_version,"
-            " reference_version, sql_version) select survey_code, 'draft', '', '', '', '', '' from city_order.release"
-            " where release_id = %s returning release_id",
-            (release_id,),
-        )
-        ((again,),) = cursor.fetchall()
-        cursor.execute(
-            "insert into city_order.release_input select %s, agency_code, submission_id from city_order.release_input"
-            " where release_id = %s",
-            (again, release_id),
-        )
-        for model in orders.MODELS[1:]:
-            warehouse.fill(cursor, model, {"release_id": again, "survey_code": SURVEY})
-        assert orders.figures_digest(cursor, again) == orders.figures_digest(cursor, release_id)
+    before = desk.execute("select count(*) from city_order.order_line_version")
+    with orders.rebuilt(desk.dsns.builder, release_id) as (cursor, again):
+        assert releases.figures_digest(cursor, again) == desk.figures(release_id)
+    assert desk.execute("select count(*) from city_order.order_line_version") == before
     recorded = desk.execute("select figures_sha256 from city_order.release where release_id = %s", release_id)
-    assert recorded == [(desk.figures(release_id),)]
+    assert recorded == [(desk.figures(release_id),)] == [(orders.rebuild(desk.dsns.builder, release_id),)]
+
+
+def _history(desk: Any) -> None:
+    """Four releases, each of which has set a row in every table: two superseded, one published, one audited."""
+    desk.family("ministry", "depot")
+    desk.submit("park", [{"product": "pump", "demand_2026": 1}])
+    for demand in (1, 2, 3, 4):
+        lines = [
+            {**CHIP, "demand_2026": demand, "outside_horizon": "2031:4"},
+            {"product": "relay", "stock": demand},
+            {"product": "lamp", "demand_2026": demand},
+        ]
+        desk.submit("depot", lines)
+        desk.submit("ministry", [{"product": "lamp", "demand_2026": demand}])
+        _audited(desk) if demand == 4 else desk.publish()
+    assert _statuses(desk) == ["superseded", "superseded", "published", "audited"]
 
 
 def test_the_rows_of_a_built_release_are_fixed(desk: Any, subtests: Any) -> None:
-    desk.submit("park", [CHIP])
-    desk.publish()
-    for demand in (1, 2, 3):
-        lines = [{**CHIP, "demand_2026": demand, "outside_horizon": "2031:4"}, {"product": "relay", "stock": 1}]
-        desk.submit("depot", lines)
-        _audited(desk) if demand == 3 else desk.publish()
-    assert _statuses(desk) == ["superseded", "superseded", "published", "audited"]
-    for number, model in itertools.product((2, 3, 4), orders.MODELS):
+    _history(desk)
+    tables = [releases.table_of(model) for model in releases.MODELS if model != "city_order.submission_total"]
+    desk.connection.autocommit = False
+    for number, table in itertools.product((2, 3, 4), tables):
         for statement in (
-            f"delete from {model} where release_id = %s",
-            f"update {model} set release_id = release_id where release_id = %s",
-            f"insert into {model} select * from {model} where release_id = %s",
+            f"delete from {table} where release_id = %s",
+            f"update {table} set release_id = release_id where release_id = %s",
+            f"insert into {table} select * from {table} where release_id = %s",
         ):
             with (
                 subtests.test(f"{statement} {number}"),
                 pytest.raises(psycopg2.errors.RaiseException, match="what is built never changes"),
             ):
+                # Otherwise the key would refuse a repeated row before the law does.
+                ((key,),) = desk.execute(
+                    "select conname from pg_constraint where contype = 'p' and conrelid = %s::regclass", table
+                )
+                desk.execute(f"alter table {table} drop constraint {key} cascade")
                 desk.execute(statement, number)
+            desk.connection.rollback()
+
+
+def test_a_row_ends_once_and_only_by_the_release_that_sets_it_anew(desk: Any, subtests: Any) -> None:
+    _history(desk)
+    for model in sorted(releases.VERSIONED):
+        table = releases.table_of(model)
+        ended = desk.execute(f"select release_id, until_release_id from {table} where until_release_id is not null")
+        assert set(ended) == {(1, 2), (2, 3)}
+        for statement in (
+            f"update {table} set until_release_id = null where release_id = 1 and until_release_id = 2",
+            f"update {table} set until_release_id = 3 where release_id = 1 and until_release_id = 2",
+            # Of the published release; by the one that is audited, and by the one that set it.
+            f"update {table} set until_release_id = 4 where release_id = 3",
+            f"update {table} set until_release_id = 3 where release_id = 3",
+            # What park asks for, nobody has touched.
+            f"update {table} set until_release_id = 3 where release_id = 1 and until_release_id is null",
+        ):
+            for dsn in (desk.dsns.owner, desk.dsns.builder):
+                with subtests.test(statement), warehouse.transaction(dsn) as cursor:
+                    try:
+                        cursor.execute(statement)
+                    except psycopg2.errors.RaiseException as refused:
+                        assert "what is built never changes" in str(refused)
+                        cursor.connection.rollback()
+                    else:
+                        assert cursor.rowcount == 0
+                        assert "is null" in statement
+                        assert model not in ("city_order.release_input", "city_order.order_line", "city_order.product")
+
+
+def test_a_release_is_born_as_a_draft_and_only_a_published_one_is_shown(desk: Any) -> None:
+    desk.submit("park", [CHIP])
+    for release_id in (desk.build(), _audited(desk)):
+        with pytest.raises(psycopg2.errors.RaiseException, match="is not published"):
+            desk.execute("insert into city_order.published_release values (%s, %s, '')", SURVEY, release_id)
+    desk.publish()
+    desk.submit("depot", [CHIP])
+    later = _audited(desk)
+    with pytest.raises(psycopg2.errors.RaiseException, match="is not published"):
+        desk.execute("update city_order.published_release set release_id = %s", later)
+    for status in ("audited", "published", "superseded"):
+        with pytest.raises(psycopg2.errors.RaiseException, match="is born as a draft"):
+            desk.execute(
+                "insert into city_order.release (survey_code, status, input_fingerprint, code_version, rules_version,"
+                " reference_version, sql_version) values (%s, %s, '', '', '', '', '')",
+                *(SURVEY, status),
+            )
 
 
 def test_a_published_release_goes_no_step_back(desk: Any, subtests: Any) -> None:
@@ -345,14 +398,14 @@ def test_the_builder_may_not_even_change_a_draft(desk: Any) -> None:
         pytest.raises(psycopg2.errors.InsufficientPrivilege),
         warehouse.transaction(desk.dsns.builder) as cursor,
     ):
-        cursor.execute("delete from city_order.order_line where release_id = %s", (release_id,))
+        cursor.execute("delete from city_order.order_line_version where release_id = %s", (release_id,))
 
 
 # What is recorded
 
 
 def test_a_release_records_what_made_it(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orders, "code_version", lambda: "1.2.3+abc")
+    monkeypatch.setattr(releases, "code_version", lambda: "1.2.3+abc")
     desk.submit("depot", [CHIP])
     release_id = desk.publish()
     assert desk.execute(
@@ -363,21 +416,21 @@ def test_a_release_records_what_made_it(desk: Any, monkeypatch: pytest.MonkeyPat
             SURVEY,
             "published",
             None,
-            orders.fingerprint(desk.cursor, SURVEY),
+            releases.fingerprint(desk.cursor, SURVEY),
             desk.figures(release_id),
             "1.2.3+abc",
             "rules-1",
             "reference-1",
-            orders.sql_version(),
+            releases.sql_version(),
         )
     ]
 
 
 def test_the_code_version_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    orders.code_version.cache_clear()
+    releases.code_version.cache_clear()
     monkeypatch.setenv("CITY_ORDER_CODE_VERSION", "2026.11")
-    assert orders.code_version() == "2026.11"
-    orders.code_version.cache_clear()
+    assert releases.code_version() == "2026.11"
+    releases.code_version.cache_clear()
     monkeypatch.delenv("CITY_ORDER_CODE_VERSION")
-    assert orders.code_version().startswith("0.")
-    orders.code_version.cache_clear()
+    assert releases.code_version().startswith("0.")
+    releases.code_version.cache_clear()

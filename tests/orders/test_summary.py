@@ -57,3 +57,46 @@ def test_a_summary_stays_short(desk: Any) -> None:
     assert "The first 10 order lines:" in text
     assert "chip 09" in text
     assert "chip 10" not in text
+
+
+def test_a_survey_is_told_against_the_last_one_and_what_to_replace_first(desk: Any) -> None:
+    sourced = {"source": "test", "source_date": "2026-09-15"}
+    desk.insert("reference.domestic_country", country="Россия", **sourced)
+    for code, country in (("ti", "США"), ("mikron", "Россия")):
+        desk.insert("reference.manufacturer", manufacturer_code=code, name=code.upper(), country=country, **sourced)
+    old = desk.survey("ecb-2020", years=range(2025, 2028))
+    desk.execute(
+        "update reference.survey set opens_date = '2020-01-01', closes_date = '2020-12-31' where survey_code = %s", old
+    )
+    lines = {"chip": 10, "relay": 5, "pump": 2, "fuse": 1}
+    for name in (*lines, "lamp"):
+        desk.product(name, matching_key=name.upper(), manufacturer_code="mikron" if name == "relay" else "ti")
+    desk.submit("depot", [{"product": name, "demand_2026": pieces} for name, pieces in lines.items()], survey_code=old)
+    desk.publish(old)
+    priced = {"okpd2_code": "26.11.30.110", "unit_price_rub": "2.50"}
+    desk.submit(
+        "depot",
+        [
+            {"product": "chip", "demand_2027": 30, **priced},
+            {"product": "relay", "demand_2026": 4, "demand_2027": 100, **priced},
+            {"product": "pump", "demand_2026": 2},
+            {"product": "lamp", "demand_2026": 1, "demand_2028": 4, **priced},
+        ],
+    )
+    desk.publish()
+    desk.execute("update reference.survey set closes_date = '2020-12-31', opens_date = '2020-01-01' where true")
+    text = summary.render(desk.dsns.analyst)
+
+    assert (
+        "Against ecb-2020, in 2026–2027: 1 product new, 1 gone, 2 in greater and 0 in smaller number, 1 as before."
+        in text
+    )
+    assert text.count("Against ") == 1
+    section = text[text.index("ecb  What to replace first") :].splitlines()
+    assert section[2] == "The current order: 2025 from ecb-2020; 2026, 2027, 2028, 2029, 2030 from ecb-2026."
+    assert section[3].startswith("2 products of 4 imported, in whole or in part; 1 without a place")
+    assert section[4] == "The first 2:"
+    assert [line.split() for line in section[6:]] == [
+        ["chip", "TI", "1", "30", "75.00", "1", "100%", "0.62", "0", "0"],
+        ["lamp", "TI", "2", "5", "12.50", "1", "100%", "0.62", "0", "0"],
+    ]

@@ -29,6 +29,8 @@ KEYS = {
     "chemistries": ("chemistry",),
     "battery_uses": ("battery_use",),
     "need_kinds": ("need_kind",),
+    "domestic_countries": ("country",),
+    "domestic_analogs": ("part_number", "manufacturer_code", "analog_part_number", "analog_manufacturer_code"),
 }
 SPELLED = ("okei", "chemistries", "battery_uses", "need_kinds")
 
@@ -138,6 +140,13 @@ def test_parts_and_aliases_name_makers_that_exist():
 def test_no_two_parts_of_one_maker_have_one_matching_key(name, spelled):
     keys = Counter((matching_key(row[spelled]), row["manufacturer_code"]) for row in rows(name))
     assert keys and [key for key, times in keys.items() if times > 1] == []
+
+
+def test_the_sample_judges_analogs_and_claims_no_approval():
+    analogs = rows("domestic_analogs")
+    assert {row["grade"] for row in analogs} == {"pin_compatible", "functional", "redesign"}
+    assert [row for row in analogs if row["approved_by"] or row["approved_date"] or row["register_entry"]] == []
+    assert [row for row in analogs if "fictional" not in row["source"] or "вымышлен" not in row["proposed_by"]] == []
 
 
 @pytest.mark.parametrize("path", SURVEYS, ids=lambda path: path.stem)

@@ -93,12 +93,13 @@ def test_a_service_gets_the_environment_of_its_own_secrets_only(entry: ModuleTyp
 
 def test_the_connections_are_those_of_the_provisioned_roles(entry: ModuleType, tmp_path: Path) -> None:
     odd = "p@ss/w:rd%"
-    for role in postgres.ROLES:
+    roles = set(postgres.ROLES) - {postgres.READER_ROLE}  # No service connects as a manufacturer.
+    for role in roles:
         (tmp_path / role).write_text(odd)
     urls = [make_url(value) for value in entry.environment(tmp_path).values()]
     assert {url.username: url.database for url in urls} == {
         role: postgres.AIRFLOW_DATABASE if role == postgres.AIRFLOW_ROLE else postgres.WAREHOUSE_DATABASE
-        for role in postgres.ROLES
+        for role in roles
     }
     assert {(url.password, url.host) for url in urls} == {(odd, "postgres")}
 
@@ -110,7 +111,8 @@ def test_the_broker_is_asked_with_the_password_of_redis(entry: ModuleType, tmp_p
 
 
 def test_every_secret_has_a_use(entry: ModuleType) -> None:
-    assert {*entry.VARIABLES, "ui_admin", "postgres"} == NAMES
+    # A manufacturer connects by itself, with a password that it is told.
+    assert {*entry.VARIABLES, "ui_admin", "postgres", postgres.READER_ROLE} == NAMES
 
 
 def test_an_empty_or_missing_secret_is_named(entry: ModuleType, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from include.city_order import answers, orders
+from include.city_order import answers, gate, orders
 from include.city_order.site import Site
 from include.local_platform import postgres
 from tests.conftest import Warehouse
@@ -57,6 +57,9 @@ def one_night(warehouse: Warehouse, site: Site) -> None:
         release = orders.build(warehouse.builder, survey)
         assert release
         orders.audit(warehouse.builder, release)
+        # A few drops are much of a small order: a person is there, and approves.
+        if release in {waiting["release_id"] for waiting in gate.waiting(warehouse.builder)}:
+            gate.decide(warehouse.builder, release, approve=True, who="a test")
         orders.publish(warehouse.builder, release)
 
 

@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.warehouse]
 #: All that a restore must bring back; what readers see of the order, and what agencies were told, among it.
 TABLES = (
     "landing.receipt", "landing.scan", "staging.line", "quality.finding", "core.submission", "core.demand_line",
-    "city_order.release", "city_order.published_release", "city_order.order_line",
+    "city_order.release", "city_order.published_release", "city_order.order_line_version",
 )  # fmt: skip
 
 
@@ -246,7 +246,7 @@ def test_figures_that_are_not_those_of_the_release_are_no_restore(source: Place,
 def _tamper(place: Place, gross_quantity: str) -> None:
     with warehouse.transaction(place.cluster.dsn("warehouse")) as cursor:
         cursor.execute("set session_replication_role = replica")
-        cursor.execute(f"update city_order.order_line set gross_quantity = {gross_quantity}")
+        cursor.execute(f"update city_order.order_line_version set gross_quantity = {gross_quantity}")
 
 
 def test_a_backup_that_fails_leaves_nothing_that_looks_like_one(source: Place, tmp_path: Path):

@@ -13,12 +13,33 @@ figure as (
         and priced_share between 0 and 1
         and (amount_kopecks is null) = (priced_share = 0)
         and agencies between 1 and lines
-        and agencies <= (
-            select count(*) from city_order.release_input
-            where release_input.release_id = %(release_id)s
-        ) as rest_is_right
+        and agencies <= (select count(*) from city_order.inputs_of(%(release_id)s)) as rest_is_right
     from city_order.order_line
-    where release_id = %(release_id)s
+    where
+        release_id = %(release_id)s
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
+    union all
+    select
+        'order_line_by_need_kind' as table_name,
+        concat_ws(' ', product_id, unit, year, need_kind) as key,
+        gross_quantity as quantity,
+        true as rest_is_right
+    from city_order.order_line_by_need_kind
+    where
+        release_id = %(release_id)s
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
+    union all
+    select
+        'product' as table_name,
+        product_id as key,
+        prices as quantity,
+        price_lower_kopecks between 0 and price_median_kopecks
+        and price_upper_kopecks >= price_median_kopecks and price_upper_kopecks < 'Infinity'
+        and coalesce(price_spread >= 0 and price_spread < 'Infinity', price_median_kopecks = 0) as rest_is_right
+    from city_order.product
+    where
+        release_id = %(release_id)s and prices > 0
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
     union all
     select
         'exclusion' as table_name,
@@ -26,7 +47,9 @@ figure as (
         quantity,
         true as rest_is_right
     from city_order.exclusion
-    where release_id = %(release_id)s
+    where
+        release_id = %(release_id)s
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
     union all
     select
         'surplus' as table_name,
@@ -34,7 +57,9 @@ figure as (
         surplus_quantity as quantity,
         true as rest_is_right
     from city_order.surplus
-    where release_id = %(release_id)s
+    where
+        release_id = %(release_id)s
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
 )
 
 select
@@ -43,5 +68,5 @@ select
     quantity,
     rest_is_right
 from figure
-where not (quantity > 0 and quantity < 'Infinity' and rest_is_right)
+where (quantity > 0 and quantity < 'Infinity' and rest_is_right) is not true
 order by table_name, key

@@ -1,12 +1,23 @@
 -- Law 3: each delivered line is accepted, rejected, superseded or a duplicate, and those said to be accepted or
--- superseded are the lines of the receipt's submission. Receipts without a verdict are still under way.
+-- superseded are the lines of the receipt's submission. Receipts without a verdict are still under way. A receipt whose
+-- agency has another submission than in the base, or that was judged since then, is looked at; all, if there is no base.
 with
 
 receipt as (
     select receipt.*
     from city_order.release
     inner join landing.receipt using (survey_code)
-    where release.release_id = %(release_id)s and receipt.verdict is not null
+    where
+        release.release_id = %(release_id)s and receipt.verdict is not null
+        and (
+            %(judged_since)s::timestamptz is null
+            or receipt.judged_at >= %(judged_since)s::timestamptz
+            or receipt.agency_code in (
+                select changed.agency_code
+                from city_order.input_change as changed
+                where changed.release_id = release.release_id
+            )
+        )
 ),
 
 -- A receipt that was judged again has several submissions: the one that stands, otherwise that of its last judgement.

@@ -1,26 +1,55 @@
--- Law 3: what the accepted lines ask for = the order + the listed exclusions, by unit and year.
--- It counts the lines anew, unpivoted first, and shares no step with the models.
+-- Law 3: what the accepted lines ask for = the order + the listed exclusions, by unit and year, and the order is the same
+-- by kind of need. It counts the lines of the products that the release sets anew, and shares no step with the models.
 with
+
+line as (
+    select
+        demand_line.*,
+        case when demand_line.pieces_per_unit is null then demand_line.unit else '796' end as counted_unit,
+        coalesce(demand_line.pieces_per_unit, 1) as counted_per_unit
+    from city_order.inputs_of(%(release_id)s)
+    inner join core.demand_line using (submission_id)
+    where (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+),
 
 typed as (
     select
-        case when line.pieces_per_unit is null then line.unit else '796' end as unit,
         demand.year,
-        demand.quantity * coalesce(line.pieces_per_unit, 1) as quantity
-    from city_order.release_input
-    inner join core.demand_line as line using (submission_id)
+        line.counted_unit as unit,
+        sum(demand.quantity * line.counted_per_unit) as quantity
+    from line
+    cross join lateral jsonb_each_text(line.outside_horizon) as outside (year, quantity)
+    cross join lateral (values (outside.year::integer, outside.quantity::numeric)) as demand (year, quantity)
+    where line.outside_horizon <> '{}'
+    group by demand.year, line.counted_unit
+    union all
+    select
+        demand.year,
+        by_unit.counted_unit as unit,
+        demand.quantity
+    from (
+        select
+            counted_unit,
+            sum(demand_2026 * counted_per_unit) as demand_2026,
+            sum(demand_2027 * counted_per_unit) as demand_2027,
+            sum(demand_2028 * counted_per_unit) as demand_2028,
+            sum(demand_2029 * counted_per_unit) as demand_2029,
+            sum(demand_2030 * counted_per_unit) as demand_2030,
+            sum(demand_2031 * counted_per_unit) as demand_2031,
+            sum(demand_2032 * counted_per_unit) as demand_2032,
+            sum(demand_2033 * counted_per_unit) as demand_2033,
+            sum(demand_2034 * counted_per_unit) as demand_2034,
+            sum(demand_2035 * counted_per_unit) as demand_2035
+        from line
+        group by counted_unit
+    ) as by_unit
     cross join lateral (
         values
-        (2026, line.demand_2026), (2027, line.demand_2027), (2028, line.demand_2028), (2029, line.demand_2029),
-        (2030, line.demand_2030), (2031, line.demand_2031), (2032, line.demand_2032), (2033, line.demand_2033),
-        (2034, line.demand_2034), (2035, line.demand_2035)
-        union all
-        select
-            outside.year::integer,
-            outside.quantity::numeric
-        from jsonb_each_text(line.outside_horizon) as outside (year, quantity)
+        (2026, by_unit.demand_2026), (2027, by_unit.demand_2027), (2028, by_unit.demand_2028),
+        (2029, by_unit.demand_2029), (2030, by_unit.demand_2030), (2031, by_unit.demand_2031),
+        (2032, by_unit.demand_2032), (2033, by_unit.demand_2033), (2034, by_unit.demand_2034),
+        (2035, by_unit.demand_2035)
     ) as demand (year, quantity)
-    where release_input.release_id = %(release_id)s and demand.quantity <> 0
 ),
 
 accepted as (
@@ -38,7 +67,21 @@ ordered as (
         year,
         sum(gross_quantity) as quantity
     from city_order.order_line
-    where release_id = %(release_id)s
+    where
+        release_id = %(release_id)s
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
+    group by unit, year
+),
+
+by_need_kind as (
+    select
+        unit,
+        year,
+        sum(gross_quantity) as quantity
+    from city_order.order_line_by_need_kind
+    where
+        release_id = %(release_id)s
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
     group by unit, year
 ),
 
@@ -48,7 +91,9 @@ excluded as (
         year,
         sum(quantity) as quantity
     from city_order.exclusion
-    where release_id = %(release_id)s
+    where
+        release_id = %(release_id)s
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
     group by unit, year
 )
 
@@ -57,9 +102,13 @@ select
     year,
     coalesce(accepted.quantity, 0) as accepted_quantity,
     coalesce(ordered.quantity, 0) as ordered_quantity,
-    coalesce(excluded.quantity, 0) as excluded_quantity
+    coalesce(excluded.quantity, 0) as excluded_quantity,
+    coalesce(by_need_kind.quantity, 0) as quantity_by_need_kind
 from accepted
 full join ordered using (unit, year)
 full join excluded using (unit, year)
-where coalesce(accepted.quantity, 0) <> coalesce(ordered.quantity, 0) + coalesce(excluded.quantity, 0)
+full join by_need_kind using (unit, year)
+where
+    coalesce(accepted.quantity, 0) <> coalesce(ordered.quantity, 0) + coalesce(excluded.quantity, 0)
+    or coalesce(ordered.quantity, 0) <> coalesce(by_need_kind.quantity, 0)
 order by unit, year

@@ -1,21 +1,23 @@
 -- Accepted demand that the order leaves out, and why: with it, the order adds up to the accepted lines.
--- Grain: submission_id, line_position, year.  Reads: city_order.release_input, core.demand_line.
+-- Grain: submission_id, line_position, year.  Reads: city_order.inputs_of, city_order.double_counting_version,
+-- core.demand_line.
 with
 
-input as (
-    select
-        agency_code,
-        submission_id
-    from city_order.release_input
-    where release_id = %(release_id)s
-),
-
-line as (
+line as not materialized (
     select
         input.agency_code,
         demand_line.*
-    from input
+    from city_order.inputs_of(%(release_id)s) as input
     inner join core.demand_line using (submission_id)
+    where (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+),
+
+double_counted as (
+    select distinct
+        agency_code,
+        product_id
+    from city_order.double_counting_version
+    where release_id = %(release_id)s and handled = 'child_counts'
 ),
 
 -- Nothing says how many pieces the unit is, and nothing is guessed: the quantity stays in the typed unit.
@@ -52,12 +54,37 @@ year_outside_horizon as (
         demand.quantity::numeric * coalesce(line.pieces_per_unit, 1) as quantity
     from line
     cross join lateral jsonb_each_text(line.outside_horizon) as demand (year, quantity)
+    where line.outside_horizon <> '{}'
+),
+
+-- What a subordinate asks for, too, every year alike.
+counted_by_subordinate as (
+    select
+        'counted_by_subordinate' as reason,
+        line.submission_id,
+        line.line_position,
+        line.agency_code,
+        line.product_id,
+        '796' as unit,
+        demand.year,
+        demand.quantity * line.pieces_per_unit as quantity
+    from line
+    inner join double_counted using (agency_code, product_id)
+    cross join lateral (
+        values
+        (2026, line.demand_2026), (2027, line.demand_2027), (2028, line.demand_2028), (2029, line.demand_2029),
+        (2030, line.demand_2030), (2031, line.demand_2031), (2032, line.demand_2032), (2033, line.demand_2033),
+        (2034, line.demand_2034), (2035, line.demand_2035)
+    ) as demand (year, quantity)
+    where line.pieces_per_unit is not null
 ),
 
 left_out as (
     select * from no_way_to_pieces
     union all
     select * from year_outside_horizon
+    union all
+    select * from counted_by_subordinate
 )
 
 select

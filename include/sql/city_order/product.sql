@@ -1,14 +1,9 @@
 -- How a release shows the products of its lines, excluded ones too. The reference's spelling comes first, then the
 -- one that most lines use, then the first by bytes: so names do not depend on which answer came first.
--- Grain: product_id.  Reads: city_order.release_input, core.demand_line, core.product, reference.manufacturer,
--- reference.part.
+-- And what one piece costs: quartiles, never the lowest or highest price, which would be somebody's.
+-- Grain: product_id.  Reads: city_order.inputs_of, city_order.double_counting_version, core.demand_line, core.product,
+-- reference.manufacturer, reference.part.
 with
-
-input as (
-    select submission_id
-    from city_order.release_input
-    where release_id = %(release_id)s
-),
 
 written as (
     select
@@ -18,8 +13,9 @@ written as (
         demand_line.manufacturer,
         demand_line.okpd2_code,
         count(*) as lines
-    from input
+    from city_order.inputs_of(%(release_id)s)
     inner join core.demand_line using (submission_id)
+    where (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
     group by
         demand_line.product_id, demand_line.item_name, demand_line.part_number, demand_line.manufacturer,
         demand_line.okpd2_code
@@ -60,6 +56,34 @@ shown as (
     from (select distinct product_id from written) as written
     left join usual using (product_id)
     group by written.product_id
+),
+
+-- Only lines that ask for something and count. Of an even number of prices the lower middle one is the median: exact.
+price as (
+    select
+        demand_line.product_id,
+        count(*) as prices,
+        percentile_disc(array[0.25, 0.5, 0.75]) within group (
+            order by round(demand_line.unit_price_rub * 100 / demand_line.pieces_per_unit, 4)
+        ) as quartiles
+    from city_order.inputs_of(%(release_id)s) as input
+    inner join core.demand_line using (submission_id)
+    where
+        demand_line.pieces_per_unit is not null and demand_line.unit_price_rub is not null
+        and greatest(
+            demand_line.demand_2026, demand_line.demand_2027, demand_line.demand_2028, demand_line.demand_2029,
+            demand_line.demand_2030, demand_line.demand_2031, demand_line.demand_2032, demand_line.demand_2033,
+            demand_line.demand_2034, demand_line.demand_2035
+        ) > 0
+        and (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+        and (input.agency_code, demand_line.product_id) not in (
+            select
+                twice.agency_code,
+                twice.product_id
+            from city_order.double_counting_version as twice
+            where twice.release_id = %(release_id)s and twice.handled = 'child_counts'
+        )
+    group by demand_line.product_id
 )
 
 select
@@ -71,9 +95,15 @@ select
         when product.manufacturer_code is not null then manufacturer.name
         when product.manufacturer_key is not null then shown.manufacturer
     end as manufacturer,
-    shown.okpd2_code
+    shown.okpd2_code,
+    coalesce(price.prices, 0) as prices,
+    price.quartiles[1] as price_lower_kopecks,
+    price.quartiles[2] as price_median_kopecks,
+    price.quartiles[3] as price_upper_kopecks,
+    round((price.quartiles[3] - price.quartiles[1]) / nullif(price.quartiles[2], 0), 4) as price_spread
 from shown
 inner join core.product using (product_id)
+left join price using (product_id)
 left join reference.manufacturer using (manufacturer_code)
 left join reference.part
     on product.matching_key = part.matching_key and product.manufacturer_code = part.manufacturer_code

@@ -1,14 +1,8 @@
 -- Stock and contracts beyond all that an agency asks for in the years of the horizon. It is shown, and given to nobody.
--- Grain: agency_code, product_id, unit.  Reads: city_order.release_input, core.demand_line.
+-- What an agency has that asks for what a subordinate asks for is left to the subordinate, as its demand is.
+-- Grain: agency_code, product_id, unit.  Reads: city_order.inputs_of, city_order.double_counting_version,
+-- core.demand_line.
 with
-
-input as (
-    select
-        agency_code,
-        submission_id
-    from city_order.release_input
-    where release_id = %(release_id)s
-),
 
 -- In pieces, or in the typed unit where there is no way to them: then only like is set against like.
 line as (
@@ -23,8 +17,20 @@ line as (
             + coalesce(demand_2030, 0) + coalesce(demand_2031, 0) + coalesce(demand_2032, 0) + coalesce(demand_2033, 0)
             + coalesce(demand_2034, 0) + coalesce(demand_2035, 0)
         ) as asked
-    from input
+    from city_order.inputs_of(%(release_id)s) as input
     inner join core.demand_line using (submission_id)
+    where
+        (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+        and (
+            demand_line.pieces_per_unit is null
+            or (input.agency_code, demand_line.product_id) not in (
+                select
+                    twice.agency_code,
+                    twice.product_id
+                from city_order.double_counting_version as twice
+                where twice.release_id = %(release_id)s and twice.handled = 'child_counts'
+            )
+        )
 ),
 
 agency_need as (

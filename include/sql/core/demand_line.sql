@@ -15,6 +15,7 @@ select
     line.component_class,
     line.part_number,
     line.manufacturer,
+    line.manufacturer_key as stated_manufacturer_key,
     line.country,
     line.okpd2_code,
     line.unit,

@@ -1,0 +1,307 @@
+"""What readers without a database get: each published release as files, in a folder of its own below the outbox.
+
+`_orders/<survey>/<release>/` is for the department, `_published/<survey>/<release>/` for everybody. A release never
+changes, so its folder is written once, whole or not at all; delete it to have it written anew, with the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from psycopg2.extensions import cursor as Cursor
+
+from include.city_order import export_csv, export_page, export_parquet, export_workbook, releases, warehouse
+from include.city_order.disclosure import class_of
+from include.city_order.release_tables import (
+    Chart,
+    Column,
+    Kind,
+    ReleaseExport,
+    Table,
+    Tier,
+    classes_chart,
+    product_label,
+    products_chart,
+    years_chart,
+)
+from include.city_order.vocabulary import Programme
+
+log = logging.getLogger(__name__)
+
+#: Folders below the outbox. No survey's code begins so.
+FOLDERS = {Tier.INTERNAL: "_orders", Tier.PUBLISHED: "_published"}
+
+_S, _I, _N = Kind.STRING, Kind.INTEGER, Kind.NUMBER
+
+#: Every column of every table, by its name: heading, kind, what it says, whether it is always there.
+_COLUMNS = {
+    column.name: column
+    for column in (
+        Column("product_id", "Код изделия", _S, "Постоянный код изделия: один для всех написаний."),
+        Column("product_name", "Наименование", _S, "Наименование, которое встречается чаще всего."),
+        Column("part_number", "Обозначение", _S, "Обозначение (партномер), если оно есть.", required=False),
+        Column("manufacturer", "Производитель", _S, "Производитель, если он указан.", required=False),
+        Column("okpd2_code", "Код ОКПД2", _S, "Код ОКПД2, который встречается чаще всего.", required=False),
+        Column("okpd2_class", "Класс ОКПД2", _S, "Первые три группы кода ОКПД2."),
+        Column("unit", "Единица, код ОКЕИ", _S, "796 — штука, 245 — киловатт-час; иначе единица из ответа."),
+        Column("year", "Год", _I, "Календарный год."),
+        Column("certainty", "Определённость года", _S,
+               "funded — обеспечен бюджетом, planned — плановый, indicative — ориентировочный.", required=False),
+        Column("gross_quantity", "Потребность", _N, "Сколько запросили организации, в штуках."),
+        Column("net_quantity", "Потребность за вычетом имеющегося", _N,
+               "Запрошенное без остатков и контрактов: ими сначала покрываются ранние годы."),
+        Column("gross_energy_kwh", "Потребность, кВт·ч", _N,
+               "Для батарей: штуки × В × А·ч / 1000. Штуки и кВт·ч не складываются.", required=False),
+        Column("net_energy_kwh", "То же за вычетом имеющегося, кВт·ч", _N, "Для батарей.", required=False),
+        Column("amount_rub", "Сумма, руб. с НДС", _N, "Только по строкам с ценой; пусто без цен.", required=False),
+        Column("priced_share", "Доля с ценой", _N, "Какая доля потребности имеет цену, от 0 до 1."),
+        Column("prices", "Сколько цен", _I, "Сколько строк с ценой.", required=False),
+        Column("price_lower_rub", "Нижний квартиль цены, руб.", _N, "За штуку, с НДС.", required=False),
+        Column("price_median_rub", "Медиана цены, руб.", _N, "За штуку, с НДС.", required=False),
+        Column("price_upper_rub", "Верхний квартиль цены, руб.", _N, "За штуку, с НДС.", required=False),
+        Column("agencies", "Организаций", _I, "Сколько организаций запросили."),
+        Column("lines", "Строк", _I, "Сколько строк ответов сложено."),
+        Column("need_kind", "Вид потребности", _S, "Код вида потребности; not_stated — не указан."),
+        Column("reason", "Причина", _S,
+               "no_way_to_pieces — единицу нельзя перевести в штуки; year_outside_horizon — год вне горизонта; "
+               "counted_by_subordinate — учтено у подведомственной организации."),
+        Column("quantity", "Количество", _N, "Сколько не вошло в заказ, в указанной единице."),
+        Column("cause", "Причина изменения", _S, "Почему показатель изменился."),
+        Column("gross_before", "Было", _N, "Учтено в предыдущем выпуске, шт."),
+        Column("gross_after", "Стало", _N, "Учтено в этом выпуске, шт."),
+        Column("since_release_id", "С выпуска", _I, "Выпуск, с которого показатель таков."),
+        Column("listed_quantity", "Изделия списка", _N, "Сумма показанных изделий класса."),
+        Column("rest_quantity", "Прочие изделия", _N,
+               "Сумма изделий, у которых нет своего показателя; пусто, если она выдала бы отдельную организацию.",
+               required=False),
+        Column("rest_products", "Прочих изделий", _I, "Сколько их.", required=False),
+        Column("rest_agencies", "Организаций по прочим", _I, "Сколько организаций их запросили.", required=False),
+        Column("total_quantity", "Всего по классу", _N, "Показанные и прочие вместе.", required=False),
+    )
+}  # fmt: skip
+
+_NOTES = {
+    Tier.INTERNAL: (
+        "Служебные сведения: показатели могут указывать на отдельную организацию. Для производителей есть открытые "
+        "сведения того же выпуска.",
+        "Штуки и киловатт-часы стоят рядом и не складываются. Отсутствие ответа — не нулевая потребность.",
+    ),
+    Tier.PUBLISHED: (
+        "Показатель складывается из ответов не менее чем трёх организаций, ни одна из которых не преобладает. Он "
+        "остаётся прежним, пока не изменятся ответы достаточного числа организаций: столбец since_release_id "
+        "говорит, с какого выпуска он таков.",
+        "Чего нет в списке, то запросили немногие: такие изделия сложены по классам ОКПД2. Отсутствие строки — не "
+        "нулевая потребность. Штуки и киловатт-часы не складываются.",
+    ),
+}
+_MONEY = {
+    Tier.INTERNAL: "цены и суммы в рублях с НДС, как их указали организации; суммы — только по строкам с ценой",
+    Tier.PUBLISHED: "цены и суммы не публикуются; внутренние сведения ведутся с НДС",
+}
+
+
+def write(dsn: str, outbox: Path, survey_code: str) -> list[Path]:
+    """Write what is missing of the published release of a survey, in both tiers. Returns the folders written.
+
+    Role: city_order_builder. Raises OSError if the outbox cannot be written.
+    """
+    written = []
+    with warehouse.transaction(dsn, repeatable_read=True) as cursor:
+        for tier, release in _releases_of(cursor, survey_code):
+            folder = outbox / FOLDERS[tier] / survey_code / str(release["release_id"])
+            if folder.is_dir():
+                continue
+            export = internal(cursor, release) if tier is Tier.INTERNAL else published(cursor, release)
+            _put_folder(folder, files(export))
+            written.append(folder)
+    log.info("Exports of %s written: %s", survey_code, ", ".join(map(str, written)) or "none, all are there")
+    return written
+
+
+def files(export: ReleaseExport) -> dict[str, bytes]:
+    """Every file of an export by its name."""
+    return {
+        "order.xlsx": export_workbook.render(export),
+        "order.html": export_page.render(export),
+        **export_csv.render(export),
+        **export_parquet.render(export),
+    }
+
+
+def internal(cursor: Cursor, release: Mapping[str, Any], rows_of: int | None = None) -> ReleaseExport:
+    """A release for the department. `rows_of` names another release with its rows: a rebuild of it."""
+    of = {"release_id": rows_of or release["release_id"], "survey_code": release["survey_code"]}
+    lines = _table(
+        cursor, "order_line", "Строки заказа", "Потребность в изделии в году.", ("product_id", "unit", "year"), of
+    )
+    tables = (
+        lines,
+        _table(cursor, "order_line_by_need_kind", "По видам потребности", "Строки заказа по видам потребности.",
+               ("product_id", "unit", "year", "need_kind"), of),
+        _table(cursor, "exclusion", "Не вошло в заказ", "Принятая потребность, которая не вошла в заказ, и почему.",
+               ("reason", "product_id", "unit", "year"), of),
+        _table(cursor, "release_change", "Изменения", "Чем выпуск отличается от предыдущего, и почему.",
+               ("product_id", "unit", "year", "cause"), of),
+    )  # fmt: skip
+    survey = _survey(cursor, release["survey_code"])
+    records = list(lines.records())
+    unit, measure = _class_measure(survey["programme"])
+    years = [year for year, _ in survey["certainties"]]
+    amounts: dict[int, Decimal] = {}
+    for record in records:
+        amounts[record["year"]] = amounts.get(record["year"], Decimal(0)) + (record["amount_rub"] or 0)
+    charts = (
+        classes_chart(
+            ((class_of(record["okpd2_code"]) or "без класса", record["year"], record[measure] or Decimal(0))
+             for record in records),
+            unit, years, "Потребность по классам ОКПД2",
+        ),
+        products_chart(
+            ((_label(record), record["gross_quantity"]) for record in records), "Изделия с наибольшей потребностью"
+        ),
+        years_chart(
+            {year: amount / 1_000_000 for year, amount in amounts.items()}, years, "Сумма по строкам с ценой",
+            "млн руб. с НДС",
+        ),
+    )  # fmt: skip
+    return _export(Tier.INTERNAL, release, survey, tables, charts)
+
+
+def published(cursor: Cursor, release: Mapping[str, Any]) -> ReleaseExport:
+    """A release for everybody: `release` is a row of published.release."""
+    of = {"release_id": release["release_id"], "survey_code": release["survey_code"]}
+    lines = _table(
+        cursor,
+        "order_line",
+        "Показатели",
+        "Потребность в изделии в году.",
+        ("product_id", "unit", "year"),
+        of,
+        "published_",
+    )
+    classes = _table(
+        cursor, "class_line", "Классы ОКПД2", "Потребность по классам ОКПД2.", ("okpd2_class", "unit", "year"), of,
+        "published_",
+    )  # fmt: skip
+    survey = _survey(cursor, release["survey_code"])
+    unit, _ = _class_measure(survey["programme"])
+    years = [year for year, _ in survey["certainties"]]
+    charts = (
+        classes_chart(
+            ((record["okpd2_class"], record["year"], record["total_quantity"] or record["listed_quantity"])
+             for record in classes.records()),
+            unit, years, "Опубликованная потребность по классам ОКПД2",
+        ),
+        products_chart(
+            ((_label(record), record["gross_quantity"]) for record in lines.records()),
+            "Изделия с наибольшей потребностью",
+        ),
+    )  # fmt: skip
+    return _export(Tier.PUBLISHED, release, survey, (lines, classes), charts)
+
+
+def _releases_of(cursor: Cursor, survey_code: str) -> Iterator[tuple[Tier, dict[str, Any]]]:
+    """What readers of each tier see of a survey."""
+    if release := releases.published(cursor, survey_code):
+        yield Tier.INTERNAL, release
+    cursor.execute(
+        "select * from published.release where survey_code = %s order by release_id desc limit 1", (survey_code,)
+    )
+    for release in warehouse.rows(cursor):
+        yield Tier.PUBLISHED, release
+
+
+def _survey(cursor: Cursor, survey_code: str) -> dict[str, Any]:
+    cursor.execute("select title, programme from reference.survey where survey_code = %s", (survey_code,))
+    (survey,) = warehouse.rows(cursor)
+    cursor.execute(
+        "select year, certainty from reference.survey_year where survey_code = %s order by year", (survey_code,)
+    )
+    return {**survey, "certainties": tuple(cursor.fetchall())}
+
+
+def _class_measure(programme: str) -> tuple[str, str]:
+    """What classes add up: pieces of components, kWh of batteries."""
+    return ("245", "gross_energy_kwh") if programme == Programme.BATTERY else ("796", "gross_quantity")
+
+
+def _label(record: Mapping[str, Any]) -> str:
+    return product_label(record["product_name"], record["part_number"], record["manufacturer"])
+
+
+def _table(
+    cursor: Cursor,
+    name: str,
+    heading: str,
+    description: str,
+    key: tuple[str, ...],
+    of: Mapping[str, Any],
+    prefix: str = "",
+) -> Table:
+    cursor.execute(warehouse.statement(f"exports/{prefix}{name}"), of)
+    columns = tuple(_COLUMNS[column.name] for column in cursor.description or ())
+    return Table(name, heading, description, columns, key, tuple(cursor.fetchall()))
+
+
+def _export(
+    tier: Tier,
+    release: Mapping[str, Any],
+    survey: Mapping[str, Any],
+    tables: tuple[Table, ...],
+    charts: tuple[Chart | None, ...],
+) -> ReleaseExport:
+    return ReleaseExport(
+        tier=tier,
+        survey_code=release["survey_code"],
+        survey_title=survey["title"],
+        programme=Programme(survey["programme"]),
+        release_id=release["release_id"],
+        published_at=release["published_at"],
+        input_fingerprint=release["input_fingerprint"],
+        figures_sha256=release["figures_sha256"],
+        code_version=release["code_version"],
+        roster_agencies=release["roster_agencies"] or 0,
+        answered_agencies=release["answered_agencies"] or 0,
+        certainties=survey["certainties"],
+        money=_MONEY[tier],
+        notes=_NOTES[tier],
+        tables=tables,
+        charts=tuple(chart for chart in charts if chart),
+    )
+
+
+def _put_folder(folder: Path, content: Mapping[str, bytes]) -> None:
+    """Write a folder that is whole, or not there. Of two writers the first wins: both have the same bytes."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        for name, data in content.items():
+            with (temporary / name).open("wb") as file:
+                file.write(data)
+                os.fchmod(file.fileno(), 0o644)
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.chmod(0o755)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+        _sync(folder.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,201 @@
+"""A release as it is handed out: its facts, its tables and its charts, whatever the file format.
+
+Pure, and the same for both tiers. Column names are English, everything else that people read is Russian.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from include.city_order.vocabulary import MOSCOW, Certainty, Programme
+
+#: What a figure may be; a number is exact.
+Value = str | int | Decimal | None
+
+CERTAINTIES = {
+    Certainty.FUNDED: "обеспечен бюджетом",
+    Certainty.PLANNED: "плановый",
+    Certainty.INDICATIVE: "ориентировочный",
+}
+
+#: OKEI codes of what charts add up.
+UNITS = {"796": "шт.", "245": "кВт·ч"}
+
+#: How many bars a chart has at most: more cannot be read.
+CLASSES_SHOWN = 8
+PRODUCTS_SHOWN = 15
+
+
+class Tier(StrEnum):
+    """Whom an export is for: the department, or everybody."""
+
+    INTERNAL = "internal"
+    PUBLISHED = "published"
+
+
+class Kind(StrEnum):
+    """What a column holds, in words of Frictionless Table Schema."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its English name, its Russian heading, and what it says."""
+
+    name: str
+    heading: str
+    kind: Kind
+    description: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in the order of the columns, sorted by the key."""
+
+    name: str
+    heading: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The rows by the names of the columns."""
+        names = [column.name for column in self.columns]
+        for row in self.rows:
+            yield dict(zip(names, row, strict=True))
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Bars: one group for each category, one bar of it for each series. `horizontal` if categories are long names."""
+
+    heading: str
+    unit: str
+    categories: tuple[str, ...]
+    series: tuple[tuple[str, tuple[Decimal, ...]], ...]
+    horizontal: bool = False
+
+
+@dataclass(frozen=True)
+class ReleaseExport:
+    """All that an export of one release is made from. Equal ones give equal bytes."""
+
+    tier: Tier
+    survey_code: str
+    survey_title: str
+    programme: Programme
+    release_id: int
+    published_at: datetime
+    input_fingerprint: str
+    figures_sha256: str
+    code_version: str
+    roster_agencies: int
+    answered_agencies: int
+    certainties: tuple[tuple[int, str], ...]
+    money: str
+    notes: tuple[str, ...]
+    tables: tuple[Table, ...]
+    charts: tuple[Chart, ...]
+
+    @property
+    def title(self) -> str:
+        """What the export is, in one line."""
+        tier = "" if self.tier is Tier.INTERNAL else " (открытые сведения)"
+        return f"Заказ города: {self.survey_title}. Выпуск № {self.release_id}{tier}"
+
+    @property
+    def facts(self) -> tuple[tuple[str, str, str], ...]:
+        """What each export carries: English name, Russian heading, value."""
+        return (
+            ("survey_code", "Обследование", self.survey_code),
+            ("survey_title", "Название обследования", self.survey_title),
+            ("release_id", "Выпуск", str(self.release_id)),
+            ("published_at", "Опубликован (по Москве)", f"{self.published_at.astimezone(MOSCOW):%d.%m.%Y %H:%M}"),
+            ("completeness", "Полнота", self.completeness),
+            ("vat_basis", "Цены и НДС", self.money),
+            ("input_fingerprint", "Отпечаток исходных данных", self.input_fingerprint),
+            ("figures_sha256", "Отпечаток показателей", self.figures_sha256),
+            ("code_version", "Версия программы", self.code_version),
+        )
+
+    @property
+    def completeness(self) -> str:
+        """How much of the roster the figures stand for."""
+        share = self.answered_share
+        told = f"ответили {self.answered_agencies} из {self.roster_agencies} организаций"
+        return told if share is None else f"{told} ({number(Decimal(share) * 100, 0)} %)"
+
+    @property
+    def answered_share(self) -> Decimal | None:
+        """The share of the roster that has answered; None if nobody was asked."""
+        return Decimal(self.answered_agencies) / self.roster_agencies if self.roster_agencies else None
+
+    def year_heading(self, year: int) -> str:
+        """A year with how firm it is."""
+        certainty = dict(self.certainties).get(year)
+        return f"{year} ({CERTAINTIES[Certainty(certainty)]})" if certainty else str(year)
+
+
+def number(value: Decimal | int, places: int | None = None) -> str:
+    """A number as it is written in Russian: groups of three, a decimal comma, no trailing zeros."""
+    if places is not None:
+        value = round(Decimal(value), places) if places else Decimal(round(Decimal(value)))
+    text = f"{Decimal(value):,f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace(",", "\u00a0").replace(".", ",")
+
+
+def classes_chart(
+    lines: Iterable[tuple[str, int, Decimal]], unit: str, years: Iterable[int], what: str
+) -> Chart | None:
+    """What is asked for of the largest classes, by year, of lines of class, year and quantity; None of no lines."""
+    totals: dict[str, dict[int, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for okpd2_class, year, quantity in lines:
+        totals[okpd2_class][year] += quantity
+    largest = sorted(totals, key=lambda name: (-sum(totals[name].values()), name))[:CLASSES_SHOWN]
+    if not largest:
+        return None
+    return Chart(
+        what if len(totals) <= CLASSES_SHOWN else f"{what}: {CLASSES_SHOWN} крупнейших",
+        UNITS[unit],
+        tuple(largest),
+        tuple((str(year), tuple(totals[name][year] for name in largest)) for year in years),
+    )
+
+
+def products_chart(lines: Iterable[tuple[str, Decimal]], what: str) -> Chart | None:
+    """The products of which most pieces are asked for, of lines of name and pieces; None of no lines."""
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for name, quantity in lines:
+        totals[name] += quantity
+    largest = sorted(totals, key=lambda name: (-totals[name], name))[:PRODUCTS_SHOWN]
+    if not largest:
+        return None
+    series = (("всего за все годы", tuple(totals[name] for name in largest)),)
+    return Chart(what, UNITS["796"], tuple(largest), series, horizontal=True)
+
+
+def years_chart(amounts: Mapping[int, Decimal], export_years: Iterable[int], what: str, unit: str) -> Chart | None:
+    """One bar a year; None if there is nothing in any."""
+    years = tuple(export_years)
+    if not any(amounts.get(year) for year in years):
+        return None
+    return Chart(what, unit, tuple(map(str, years)), ((unit, tuple(amounts.get(year, Decimal(0)) for year in years)),))
+
+
+def product_label(name: str, part_number: str | None, manufacturer: str | None) -> str:
+    """A product as a chart names it: by part number if it has one, with the manufacturer."""
+    label = part_number or name
+    return f"{label}, {manufacturer}" if manufacturer else label

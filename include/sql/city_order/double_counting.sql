@@ -1,0 +1,110 @@
+-- Products for which an agency and one subordinate to it ask for the same pieces, every year: a department that repeats
+-- what its institution has answered. Which of the two counts is the survey's rule.
+-- Grain: product_id, agency_code, subordinate_code, year.  Reads: city_order.inputs_of, core.demand_line,
+-- reference.survey, reference.agency_version.
+with
+
+-- As the city was organised on the survey's day.
+kinship as (
+    select
+        agency_version.parent_code as agency_code,
+        agency_version.agency_code as subordinate_code
+    from reference.survey
+    inner join reference.agency_version
+        on
+            agency_version.valid_from <= survey.reference_as_of_date
+            and coalesce(agency_version.valid_to >= survey.reference_as_of_date, true)
+    where survey.survey_code = %(survey_code)s and agency_version.parent_code <> agency_version.agency_code
+),
+
+-- Parents are few: only their products are looked for among the lines of their subordinates.
+parent_need as (
+    select
+        input.agency_code,
+        demand_line.product_id,
+        coalesce(sum(demand_line.demand_2026 * demand_line.pieces_per_unit), 0) as gross_2026,
+        coalesce(sum(demand_line.demand_2027 * demand_line.pieces_per_unit), 0) as gross_2027,
+        coalesce(sum(demand_line.demand_2028 * demand_line.pieces_per_unit), 0) as gross_2028,
+        coalesce(sum(demand_line.demand_2029 * demand_line.pieces_per_unit), 0) as gross_2029,
+        coalesce(sum(demand_line.demand_2030 * demand_line.pieces_per_unit), 0) as gross_2030,
+        coalesce(sum(demand_line.demand_2031 * demand_line.pieces_per_unit), 0) as gross_2031,
+        coalesce(sum(demand_line.demand_2032 * demand_line.pieces_per_unit), 0) as gross_2032,
+        coalesce(sum(demand_line.demand_2033 * demand_line.pieces_per_unit), 0) as gross_2033,
+        coalesce(sum(demand_line.demand_2034 * demand_line.pieces_per_unit), 0) as gross_2034,
+        coalesce(sum(demand_line.demand_2035 * demand_line.pieces_per_unit), 0) as gross_2035
+    from city_order.inputs_of(%(release_id)s) as input
+    inner join core.demand_line using (submission_id)
+    where
+        demand_line.pieces_per_unit is not null
+        and (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+        and input.agency_code in (select kinship.agency_code from kinship)
+    group by input.agency_code, demand_line.product_id
+),
+
+child_need as (
+    select
+        input.agency_code,
+        demand_line.product_id,
+        coalesce(sum(demand_line.demand_2026 * demand_line.pieces_per_unit), 0) as gross_2026,
+        coalesce(sum(demand_line.demand_2027 * demand_line.pieces_per_unit), 0) as gross_2027,
+        coalesce(sum(demand_line.demand_2028 * demand_line.pieces_per_unit), 0) as gross_2028,
+        coalesce(sum(demand_line.demand_2029 * demand_line.pieces_per_unit), 0) as gross_2029,
+        coalesce(sum(demand_line.demand_2030 * demand_line.pieces_per_unit), 0) as gross_2030,
+        coalesce(sum(demand_line.demand_2031 * demand_line.pieces_per_unit), 0) as gross_2031,
+        coalesce(sum(demand_line.demand_2032 * demand_line.pieces_per_unit), 0) as gross_2032,
+        coalesce(sum(demand_line.demand_2033 * demand_line.pieces_per_unit), 0) as gross_2033,
+        coalesce(sum(demand_line.demand_2034 * demand_line.pieces_per_unit), 0) as gross_2034,
+        coalesce(sum(demand_line.demand_2035 * demand_line.pieces_per_unit), 0) as gross_2035
+    from city_order.inputs_of(%(release_id)s) as input
+    inner join core.demand_line using (submission_id)
+    where
+        demand_line.pieces_per_unit is not null
+        and (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+        and input.agency_code in (select kinship.subordinate_code from kinship)
+        and demand_line.product_id in (select parent_need.product_id from parent_need)
+    group by input.agency_code, demand_line.product_id
+),
+
+asked_twice as (
+    select
+        parent_need.*,
+        kinship.subordinate_code
+    from parent_need
+    inner join kinship using (agency_code)
+    inner join child_need
+        on kinship.subordinate_code = child_need.agency_code and parent_need.product_id = child_need.product_id
+    where
+        (
+            parent_need.gross_2026, parent_need.gross_2027, parent_need.gross_2028, parent_need.gross_2029,
+            parent_need.gross_2030, parent_need.gross_2031, parent_need.gross_2032, parent_need.gross_2033,
+            parent_need.gross_2034, parent_need.gross_2035
+        ) = (
+            child_need.gross_2026, child_need.gross_2027, child_need.gross_2028, child_need.gross_2029,
+            child_need.gross_2030, child_need.gross_2031, child_need.gross_2032, child_need.gross_2033,
+            child_need.gross_2034, child_need.gross_2035
+        )
+)
+
+select
+    %(release_id)s as release_id,
+    asked_twice.product_id,
+    asked_twice.agency_code,
+    asked_twice.subordinate_code,
+    need.year,
+    need.gross_quantity,
+    %(double_counting)s as handled
+from asked_twice
+cross join lateral (
+    values
+    (2026, gross_2026),
+    (2027, gross_2027),
+    (2028, gross_2028),
+    (2029, gross_2029),
+    (2030, gross_2030),
+    (2031, gross_2031),
+    (2032, gross_2032),
+    (2033, gross_2033),
+    (2034, gross_2034),
+    (2035, gross_2035)
+) as need (year, gross_quantity)
+where need.gross_quantity > 0

@@ -1,0 +1,29 @@
+-- The order lines of a release, readable.
+-- Grain: product_id, unit, year.  Reads: city_order.order_line, city_order.product, reference.survey_year.
+select
+    order_line.product_id,
+    product.product_name,
+    product.part_number,
+    product.manufacturer,
+    product.okpd2_code,
+    order_line.unit,
+    order_line.year,
+    survey_year.certainty,
+    order_line.gross_quantity,
+    order_line.net_quantity,
+    order_line.gross_energy_kwh,
+    order_line.net_energy_kwh,
+    order_line.amount_kopecks / 100 as amount_rub,
+    order_line.priced_share,
+    product.prices,
+    product.price_lower_kopecks / 100 as price_lower_rub,
+    product.price_median_kopecks / 100 as price_median_rub,
+    product.price_upper_kopecks / 100 as price_upper_rub,
+    order_line.agencies,
+    order_line.lines
+from city_order.order_line
+inner join city_order.product using (release_id, product_id)
+left join reference.survey_year
+    on order_line.year = survey_year.year and survey_year.survey_code = %(survey_code)s
+where order_line.release_id = %(release_id)s
+order by order_line.product_id collate "C", order_line.unit collate "C", order_line.year

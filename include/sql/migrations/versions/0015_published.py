@@ -1,0 +1,10 @@
+"""Schema published: the SQL file of the same name."""
+
+from include.sql.migrations.revision import run_sql_file
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    run_sql_file(__file__)

@@ -1,0 +1,261 @@
+"""A release as files: every format says the same, and says it again with the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+from zipfile import ZipFile
+
+import openpyxl
+import pyarrow.parquet as pq
+import pytest
+
+from include.city_order import export_csv, export_page, export_parquet, export_workbook, exports, orders, publication
+from include.city_order.release_tables import (
+    Column,
+    Kind,
+    ReleaseExport,
+    Table,
+    Tier,
+    classes_chart,
+    number,
+    products_chart,
+)
+from include.city_order.vocabulary import Programme
+from tests.publication.test_publication import answer
+
+HOSTILE = '=HYPERLINK("http://a.example","<script>alert(1)</script>")'
+
+COLUMNS = (
+    Column("product_name", "Наименование", Kind.STRING, "Как называется."),
+    Column("part_number", "Обозначение", Kind.STRING, "Если есть.", required=False),
+    Column("year", "Год", Kind.INTEGER, "Календарный год."),
+    Column("gross_quantity", "Потребность", Kind.NUMBER, "В штуках."),
+)
+ROWS = (
+    ("Микросхема", "К1986ВЕ92QI", 2026, Decimal("12345.50")),
+    (HOSTILE, None, 2027, Decimal("1E+2")),
+    ("-5 °C & <b>", "+7", 2027, Decimal("0.000000001")),
+)
+EXPORT = ReleaseExport(
+    tier=Tier.PUBLISHED,
+    survey_code="ecb-2026",
+    survey_title="Потребность <в компонентах>",
+    programme=Programme.ECB,
+    release_id=12,
+    published_at=datetime(2026, 11, 14, 22, 30, tzinfo=UTC),
+    input_fingerprint="f" * 64,
+    figures_sha256="a" * 64,
+    code_version="0.1.0",
+    roster_agencies=31,
+    answered_agencies=22,
+    certainties=((2026, "funded"), (2027, "planned")),
+    money="цены с НДС",
+    notes=("Примечание.",),
+    tables=(Table("order_line", "Строки заказа", "Потребность.", COLUMNS, ("product_name", "year"), ROWS),),
+    charts=(
+        chart
+        for chart in (
+            classes_chart(
+                [("26.11.30", 2026, Decimal(5)), ("26.11.21", 2027, Decimal(3))], "796", (2026, 2027), "Классы"
+            ),
+            products_chart([(HOSTILE, Decimal(7)), ("Б", Decimal(9))], "Изделия"),
+        )
+        if chart
+    ),  # type: ignore[arg-type]
+)
+EXPORT = replace(EXPORT, charts=tuple(EXPORT.charts))
+
+
+def test_equal_exports_give_equal_bytes():
+    assert exports.files(EXPORT) == exports.files(replace(EXPORT, notes=tuple(EXPORT.notes)))
+
+
+def test_every_format_carries_release_fingerprint_vat_and_completeness():
+    files = exports.files(EXPORT)
+    said = ("12", "f" * 64, "цены с НДС", "ответили 22 из 31 организаций (71 %)")
+    workbook = openpyxl.load_workbook(BytesIO(files["order.xlsx"]))
+    told = {str(cell.value) for row in workbook["Сведения"].iter_rows() for cell in row}
+    assert told >= set(said)
+    page = files["order.html"].decode()
+    assert all(fact in page for fact in said)
+    package = json.loads(files["datapackage.json"])["city_order"]
+    assert {str(value) for value in package.values()} >= set(said)
+    metadata = pq.read_schema(BytesIO(files["order_line.parquet"])).metadata
+    assert {value.decode() for value in metadata.values()} >= set(said)
+
+
+def test_the_workbook_has_the_rows_charts_that_excel_draws_and_no_formula():
+    content = export_workbook.render(EXPORT)
+    workbook = openpyxl.load_workbook(BytesIO(content))
+    sheet = workbook["Строки заказа"]
+    rows = list(sheet.iter_rows(values_only=True))
+    assert rows[0] == ("Наименование", "Обозначение", "Год", "Потребность")
+    assert rows[1] == ("product_name", "part_number", "year", "gross_quantity")
+    assert rows[2:] == [tuple(float(v) if isinstance(v, Decimal) else v for v in row) for row in ROWS]
+    assert {cell.data_type for found in workbook for row in found.iter_rows() for cell in row} <= {"s", "n"}
+    assert len(workbook["Графики"]._charts) == len(EXPORT.charts) == 2
+    with ZipFile(BytesIO(content)) as parts:
+        charts = [name for name in parts.namelist() if name.startswith("xl/charts/chart")]
+        references = [
+            element.text
+            for name in charts
+            for element in ElementTree.fromstring(parts.read(name)).iter()
+            if element.tag.endswith("}f")
+        ]
+    assert len(charts) == 2
+    assert references
+    for reference in references:
+        name, area = reference.split("!")
+        assert any(cell.value is not None for row in _cells(workbook[name.strip("'")], area) for cell in row)
+
+
+def _cells(sheet: Any, area: str) -> Any:
+    found = sheet[area.replace("$", "")]
+    return found if isinstance(found, tuple) else ((found,),)
+
+
+def test_the_csv_is_what_its_description_says():
+    files = export_csv.render(EXPORT)
+    package = json.loads(files["datapackage.json"])
+    assert package["profile"] == "tabular-data-package"
+    assert re.fullmatch(r"[a-z0-9._-]+", package["name"])
+    (resource,) = package["resources"]
+    content = files[resource["path"]]
+    assert (resource["bytes"], resource["hash"]) == (len(content), f"sha256:{hashlib.sha256(content).hexdigest()}")
+    heading, *rows = csv.reader(StringIO(content.decode(resource["encoding"]), newline=""))
+    fields = resource["schema"]["fields"]
+    assert heading == [field["name"] for field in fields]
+    assert set(resource["schema"]["primaryKey"]) <= set(heading)
+    for row in rows:
+        for field, text in zip(fields, row, strict=True):
+            assert text or not field["constraints"]["required"]
+            if text and field["type"] != "string":
+                assert re.fullmatch(r"-?\d+" if field["type"] == "integer" else r"-?\d+(\.\d+)?", text)
+    assert [row[3] for row in rows] == ["12345.5", "100", "0.000000001"]
+    assert [row[0] for row in rows] == ["Микросхема", f"'{HOSTILE}", "'-5 °C & <b>"], "no cell is a formula"
+    assert rows[2][1] == "'+7"
+
+
+def test_parquet_has_exact_numbers_and_the_texts_as_they_are():
+    table = pq.read_table(BytesIO(export_parquet.render(EXPORT)["order_line.parquet"]))
+    assert table.to_pylist() == [dict(zip(table.column_names, row, strict=True)) for row in ROWS]
+    assert not table.schema.field("year").nullable
+    assert table.schema.field("part_number").nullable
+
+
+class Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_page_is_whole_by_itself_and_runs_nothing():
+    page = Page()
+    source = export_page.render(EXPORT).decode()
+    page.feed(source)
+    names = [tag for tag, _ in page.tags]
+    assert names.count("svg") == 2
+    assert not {"script", "iframe", "img", "link", "object", "b"} & set(names)
+    assert not [value for _, given in page.tags for name, value in given.items() if name in ("src", "href", "onload")]
+    assert HOSTILE in page.text
+    assert "@page" in source and "@media print" in source
+    for drawn in re.findall(r"<svg.*?</svg>", source, re.DOTALL):
+        ElementTree.fromstring(drawn)
+
+
+def test_the_page_shows_the_first_rows_of_a_long_table_and_says_so():
+    (table,) = EXPORT.tables
+    long = replace(table, rows=tuple(("Изделие", None, 2026, Decimal(row)) for row in range(1000)))
+    source = export_page.render(replace(EXPORT, tables=(long,))).decode()
+    assert source.count("<td>Изделие</td>") == export_page.ROWS_SHOWN
+    assert "из 1000; все строки — в файле order_line.csv" in source
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [(Decimal("1234567.50"), None, "1\u00a0234\u00a0567,5"), (5, None, "5"), (Decimal("70.97"), 0, "71"),
+     (Decimal("0"), None, "0"), (Decimal("1E+3"), None, "1\u00a0000")],
+)  # fmt: skip
+def test_numbers_are_written_as_in_russian(value: Decimal | int, places: int | None, text: str):
+    assert number(value, places) == text
+
+
+# From the warehouse
+
+
+@pytest.fixture
+def published(desk: Any) -> tuple[Any, int]:
+    """A release in which one product is shown to everybody, and one is not."""
+    for agency in "abc":
+        answer(desk, agency, {("chip", 2026): 10, ("chip", 2027): 20})
+    answer(desk, "d", {("secret", 2026): 7777})
+    release_id = desk.publish()
+    publication.disclose(desk.dsns.builder, "ecb-2026")
+    return desk, release_id
+
+
+def read(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.mark.warehouse
+def test_both_tiers_are_written_once_and_again_with_the_same_bytes(published: tuple[Any, int], tmp_path: Path):
+    desk, release_id = published
+    written = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
+    assert [str(folder.relative_to(tmp_path)) for folder in written] == [
+        f"_orders/ecb-2026/{release_id}", f"_published/ecb-2026/{release_id}",
+    ]  # fmt: skip
+    before = [read(folder) for folder in written]
+    assert exports.write(desk.dsns.builder, tmp_path, "ecb-2026") == []
+    assert exports.write(desk.dsns.builder, tmp_path / "anew", "ecb-2026")
+    anew = [read(tmp_path / "anew" / folder.relative_to(tmp_path)) for folder in written]
+    assert anew == before
+    assert not list(tmp_path.rglob(".*")), "nothing half-written is left"
+
+
+@pytest.mark.warehouse
+def test_the_published_files_tell_nothing_that_is_withheld(published: tuple[Any, int], tmp_path: Path):
+    desk, _ = published
+    internal, shown = (read(folder) for folder in exports.write(desk.dsns.builder, tmp_path, "ecb-2026"))
+    assert b"7777" in internal["order_line.csv"]
+    assert [line.split(",")[1:] for line in shown["order_line.csv"].decode().splitlines()[1:]] == [
+        ["chip", "", "", "26.11.30.000.02.01.1", "796", str(year), "planned", str(quantity), "", "3", "1"]
+        for year, quantity in ((2026, 30), (2027, 60))
+    ]
+    for name in ("order_line.csv", "class_line.csv", "order.html", "datapackage.json"):
+        assert b"secret" not in shown[name] and b"7777" not in shown[name]
+    workbook = openpyxl.load_workbook(BytesIO(shown["order.xlsx"]))
+    assert not [
+        cell for sheet in workbook for row in sheet.iter_rows() for cell in row if cell.value in ("secret", 7777)
+    ]
+
+
+@pytest.mark.warehouse
+def test_a_rebuild_of_an_earlier_release_exports_the_same_bytes(published: tuple[Any, int], tmp_path: Path):
+    desk, release_id = published
+    folder, _ = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
+    answer(desk, "a", {("chip", 2026): 11})
+    desk.publish()
+    from include.city_order import releases
+
+    with orders.rebuilt(desk.dsns.builder, release_id) as (cursor, draft_id):
+        recorded = releases.release(cursor, release_id)
+        assert exports.files(exports.internal(cursor, recorded, rows_of=draft_id)) == read(folder)
