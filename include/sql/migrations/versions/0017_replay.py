@@ -1,0 +1,10 @@
+"""Schema replay: the SQL file of the same name."""
+
+from include.sql.migrations.revision import run_sql_file
+
+revision = "0017"
+down_revision = "0016"
+
+
+def upgrade() -> None:
+    run_sql_file(__file__)
