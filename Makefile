@@ -57,8 +57,8 @@ upgrade: $(INSTALLED)  ## stop, git pull, migrate, start; the data stays
 rotate: $(INSTALLED)  ## make every secret anew; the data stays
 	@$(PLATFORM) rotate
 
-test: $(INSTALLED)  ## run all tests
-	@$(PY) -m pytest
+test: $(INSTALLED)  ## run all tests, as many folders at once as there are cores (four at most)
+	@$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 test-fast: $(INSTALLED)  ## run the tests that start no server
 	@$(PY) -m pytest -q -m "not slow and not warehouse"

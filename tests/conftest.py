@@ -46,6 +46,12 @@ def _execute(dsn: str, *statements: sql.Composable) -> None:
         connection.close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a folder's tests in one process, so that what they share is made once."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
 @pytest.fixture(scope="session")
 def admin_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A superuser's DSN of a PostgreSQL that nobody else uses.
