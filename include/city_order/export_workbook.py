@@ -25,6 +25,10 @@ _CHART_ROWS = 22
 _CHART_WIDTH = 900
 _CHART_HEIGHT = 400
 
+#: Characters of a line of a note, and the points that it is high.
+_NOTE_WIDTH = 100
+_LINE_HEIGHT = 15
+
 #: Excel shows when a workbook was made; a constant, so that equal exports give equal bytes.
 _CREATED = datetime(2026, 1, 1)
 
@@ -58,7 +62,7 @@ def render(export: ReleaseExport) -> bytes:
 
 def _write_facts(sheet: Worksheet, formats: dict[Any, Format], export: ReleaseExport) -> None:
     sheet.set_column(0, 0, 30)
-    sheet.set_column(1, 1, 100)
+    sheet.set_column(1, 1, _NOTE_WIDTH)
     sheet.write_string(0, 0, export.title, formats["title"])
     row = 2
     for _, heading, value in export.facts:
@@ -71,6 +75,8 @@ def _write_facts(sheet: Worksheet, formats: dict[Any, Format], export: ReleaseEx
         row += 1
     for note in export.notes:
         row += 1
+        # Not every program fits a row to its text.
+        sheet.set_row(row, _LINE_HEIGHT * -(-len(note) // _NOTE_WIDTH))
         sheet.write_string(row, 1, note, formats["text"])
     _lay_out(sheet)
 
