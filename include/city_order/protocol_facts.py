@@ -13,8 +13,8 @@ from datetime import date, datetime
 from include.city_order.readings import DEMAND, cell_address
 from include.city_order.vocabulary import Severity
 
-#: A revision that shares less of its items than this with the one it replaces is told so first: two files of
-#: one answer, sent apart, look like that.
+#: A revision that shares less with the one it replaces, of the items of the larger, is told so first: two files of one
+#: answer, sent apart, look like that.
 LITTLE_IN_COMMON = 0.2
 
 _YEAR_OF_DEMAND = re.compile(rf"{DEMAND}_\d{{4}}")
@@ -98,10 +98,15 @@ class Correction:
     leaving_items: tuple[str, ...]
 
     @property
+    def of_items(self) -> int:
+        """The items of the larger of the two revisions: what the shared ones are few of."""
+        return max(self.items, self.shared + self.leaving)
+
+    @property
     def has_little_in_common(self) -> bool:
         """Both revisions ask for something, and hardly for the same."""
-        replaced_items = self.shared + self.leaving
-        return bool(self.items and replaced_items) and self.shared / self.items < LITTLE_IN_COMMON
+        both_ask = bool(self.items and self.shared + self.leaving)
+        return both_ask and self.shared < LITTLE_IN_COMMON * self.of_items
 
 
 @dataclass(frozen=True)

@@ -266,7 +266,7 @@ def blocks(facts: ProtocolFacts) -> list[list[tuple[str, str]]]:
         attention.append((
             "Внимание",
             f"Этот файл целиком заменяет ваш ответ по квитанции № {correction.replaced_receipt_no}, а общих позиций "
-            f"у них почти нет: {correction.shared} из {correction.items}. Если это части одного ответа, пришлите их "
+            f"у них почти нет: {correction.shared} из {correction.of_items}. Если это части одного ответа, пришлите их "
             "вместе, одним архивом ZIP.",
         ))  # fmt: skip
     receipt = [

@@ -78,13 +78,14 @@ def _receipts(cursor: Cursor, survey_code: str) -> list[str]:
 def _to_look_at(cursor: Cursor, survey_code: str) -> list[str]:
     """What only a person can decide: was it a correction, or the second half of an answer?"""
     cursor.execute(
-        "select agency_code, receipt_no, replaced_receipt_no, shared_items, items from core.little_in_common"
+        "select agency_code, receipt_no, replaced_receipt_no, shared_items, greatest(items, replaced_items)"
+        " from core.little_in_common"
         " where survey_code = %s order by receipt_no",
         (survey_code,),
     )
     return [
-        f"Look at receipt {receipt_no} of {agency_code}: it replaced receipt {replaced}, and shares {shared} of its "
-        f"{_count(items, 'item')} with it. Is it the second half of an answer? Then ask for both in one ZIP."
+        f"Look at receipt {receipt_no} of {agency_code}: it replaced receipt {replaced}, and of "
+        f"{_count(items, 'item')} the two share {shared}. Is it a part of an answer? Then ask for all of it in one ZIP."
         for agency_code, receipt_no, replaced, shared, items in cursor.fetchall()
     ]
 

@@ -223,14 +223,18 @@ def test_a_correction_names_what_leaves_the_order():
     assert "больше не" not in labelled(replace(accepted, correction=replace(correction, leaving=0)))["Что делать"]
 
 
-@pytest.mark.parametrize(("shared", "warned"), [(0, True), (3, True), (4, False), (20, False)])
-def test_a_revision_with_little_in_common_says_so_first(shared: int, warned: bool):
-    correction = Correction(12, datetime(2026, 10, 5, 9, 0, tzinfo=UTC), 20, shared, 5, ())
+@pytest.mark.parametrize(
+    ("items", "shared", "leaving", "warned"),
+    [(20, 0, 5, True), (20, 3, 5, True), (20, 4, 5, False), (20, 20, 5, False), (1, 1, 206, True), (1, 1, 4, False)],
+)
+def test_a_revision_with_little_in_common_says_so_first(items: int, shared: int, leaving: int, warned: bool):
+    correction = Correction(12, datetime(2026, 10, 5, 9, 0, tzinfo=UTC), items, shared, leaving, ())
     said = labelled(replace(PARTLY, correction=correction))
     assert ("Внимание" in said) == warned
     if warned:
         assert next(iter(said)) == "Внимание", "the first thing below the title"
         assert said["Внимание"].startswith("Этот файл целиком заменяет ваш ответ по квитанции № 12")
+        assert f"почти нет: {shared} из {max(items, shared + leaving)}." in said["Внимание"]
 
 
 def test_a_nil_return_before_or_after_has_no_items_to_compare():
