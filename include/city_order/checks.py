@@ -1,4 +1,4 @@
-"""Checking a batch with Great Expectations: the only module that imports it, and only when it is called.
+"""Checking a batch, or a release, with Great Expectations: the only module that imports it, and only when called.
 
 GX is the judge: one checkpoint for each stage of a batch says which rules are broken. For those, the lines are
 listed by the same condition: GX's own metric providers give it as SQL, and one scan of the relation writes every
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 from typing import Any, Literal
@@ -16,8 +17,8 @@ from typing import Any, Literal
 import sqlalchemy
 from psycopg2 import sql
 
-from include.city_order import comparisons, warehouse
-from include.city_order.suites import ACROSS, STAGES, Rule, Suite
+from include.city_order import comparisons, releases, warehouse
+from include.city_order.suites import ACROSS, RELEASE, STAGES, Rule, Suite
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +30,8 @@ def check(dsn: str, batch_id: int, suites: list[Suite]) -> int:
     refused. Returns the number of violations.
     """
     gx = _great_expectations()
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    source = _source(context, dsn, batch_id)
+    context = _context(gx)
+    source = _source(context, dsn, "city_order.batch", batch_id)
     found = 0
     for stage in STAGES:
         of_stage = [suite for suite in suites if suite.stage == stage]
@@ -39,12 +39,8 @@ def check(dsn: str, batch_id: int, suites: list[Suite]) -> int:
             continue
         if stage == ACROSS:
             comparisons.gather(dsn, batch_id)
-        validations = [_validation(gx, context, source, suite) for suite in of_stage]
-        checkpoint = gx.Checkpoint(name=stage, validation_definitions=validations, result_format="BOOLEAN_ONLY")
-        results = context.checkpoints.add(checkpoint).run().run_results.values()
-        for suite, validation, result in zip(of_stage, validations, results, strict=True):
-            broken = [suite.rules[_position(outcome)] for outcome in result.results if not _passed(outcome, suite)]
-            lines = _list_violations(dsn, batch_id, suite, broken, validation.data.get_batch()) if broken else 0
+        for suite, broken, batch in _broken(gx, context, source, stage, of_stage):
+            lines = _list_violations(dsn, batch_id, suite, broken, batch) if broken else 0
             log.info("%s: %d of %d rules broken, %d times", suite.name, len(broken), len(suite.rules), lines)
             found += lines
         with warehouse.transaction(dsn) as cursor:
@@ -52,14 +48,68 @@ def check(dsn: str, batch_id: int, suites: list[Suite]) -> int:
     return found
 
 
-def _source(context: Any, dsn: str, batch_id: int) -> Any:
-    """The warehouse, as GX connects to it: each of its sessions names the batch."""
+def check_release(dsn: str, release_id: int, suites: list[Suite]) -> dict[str, str]:
+    """Hold a release against its suites, at a cost that follows what it changes.
+
+    The relations show what the release sets anew, and its totals; of the release that the session names in
+    `city_order.release`. For each broken rule: its sentence and the first of the rows that break it.
+    """
+    gx = _great_expectations()
+    context = _context(gx)
+    source = _source(context, dsn, "city_order.release", release_id)
+    told: dict[str, str] = {}
+    for suite, broken, batch in _broken(gx, context, source, RELEASE, suites):
+        log.info("%s: %d of %d rules broken", suite.name, len(broken), len(suite.rules))
+        for rule, condition in zip(broken, _unexpected_conditions(broken, batch), strict=True):
+            told[rule.rule_id] = releases.complaint(
+                f"{rule.rule_id}: {rule.sentence}",
+                _offending(dsn, release_id, suite, condition),
+                f"include/expectations/{suite.name}.json",
+            )
+    return told
+
+
+def _offending(dsn: str, release_id: int, suite: Suite, condition: str) -> list[dict[str, Any]]:
+    """The first rows of a release for which a condition is true."""
+    relation = sql.Identifier(*suite.checks.split("."))
+    query = sql.SQL("select * from {} where {} limit {}").format(
+        relation, sql.SQL(condition), sql.Literal(releases.ROWS_SHOWN + 1)
+    )
+    with warehouse.transaction(dsn) as cursor:
+        cursor.execute("select set_config('city_order.release', %s, true)", (str(release_id),))
+        cursor.execute(query)
+        return warehouse.rows(cursor)
+
+
+def _context(gx: ModuleType) -> Any:
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    return context
+
+
+def _broken(
+    gx: ModuleType, context: Any, source: Any, stage: str, suites: list[Suite]
+) -> Iterator[tuple[Suite, list[Rule], Any]]:
+    """What GX finds broken of the suites of a stage, in one checkpoint: suite, rules, and the batch that it saw."""
+    validations = [_validation(gx, context, source, suite) for suite in suites]
+    checkpoint = gx.Checkpoint(name=stage, validation_definitions=validations, result_format="BOOLEAN_ONLY")
+    results = context.checkpoints.add(checkpoint).run().run_results.values()
+    for suite, validation, result in zip(suites, validations, results, strict=True):
+        broken = [suite.rules[_position(outcome)] for outcome in result.results if not _passed(outcome, suite)]
+        yield suite, broken, validation.data.get_batch()
+
+
+def _source(context: Any, dsn: str, setting: str, number: int) -> Any:
+    """The warehouse, as GX connects to it: each of its sessions names what it is about.
+
+    Within a rehearsal, that is the rehearsal's own connection.
+    """
     url = sqlalchemy.make_url(dsn).set(drivername="postgresql+psycopg2")
-    url = url.update_query_dict({"options": f"-c city_order.batch={batch_id:d}"})
+    url = url.update_query_dict({"options": f"-c {setting}={number:d}"})
     engine: dict[str, Any] = {}
     if connection := warehouse.rehearsed_connection(dsn):
         with connection.cursor() as cursor:
-            cursor.execute("select set_config('city_order.batch', %s, true)", (str(batch_id),))
+            cursor.execute("select set_config(%s, %s, true)", (setting, str(number)))
         # Whatever GX does to it at the end of a query does nothing.
         engine = {"kwargs": {"creator": lambda: connection, "poolclass": sqlalchemy.NullPool}}
     return context.data_sources.add_postgres(

@@ -20,6 +20,12 @@ passes. A rule may be checked by several expectations, each with its own sentenc
 it judges; the example breaks it.
 """
 
+_RELEASE_RULES_HEAD = """## Rules of a release
+
+A release that breaks one of these, or one of the [audits](../include/sql/audits/), is not published. They look at the
+order lines that the release sets anew, and at its totals.
+"""
+
 _DICTIONARY_HEAD = """# Data dictionary
 
 Generated from the warehouse's comments by `make docs`: do not edit. Suffixes: `_id` and `_no` identify, `_code` is a
@@ -63,7 +69,17 @@ def rules_page() -> str:
             f"| {rule.rule_id} | {rule.severity} | {field} | {', '.join(suite.programmes)} | {rule.sentence} "
             f"| {rule.since} | {rule.example} | {rule.notes} |"
         )
-    return _RULES_HEAD + "\n" + "\n".join(rows) + "\n"
+    of_releases = [
+        "| rule | looks at | an engineer reads | since | example | why |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {rule.rule_id} | `{suite.checks}`: `{rule.field}` | {rule.sentence} | {rule.since} | {rule.example} "
+            f"| {rule.notes} |"
+            for suite in suites.of_releases()
+            for rule in suite.rules
+        ),
+    ]
+    return "\n".join([_RULES_HEAD, *rows, "", _RELEASE_RULES_HEAD, *of_releases]) + "\n"
 
 
 def data_dictionary_page(dsn: str) -> str:

@@ -20,6 +20,9 @@ from include.city_order.vocabulary import MOSCOW
 #: Wakes `build_city_order`, a partition for each survey whose standing answers differ from its published order.
 DEMAND = Asset("city_order_demand", uri="city-order://core/demand_line")
 
+#: Wakes `approve_release`, a partition for each release that waits for a person: see `questions.key`.
+APPROVAL = Asset("city_order_approval", uri="city-order://city_order/approval")
+
 #: Every task may be repeated, so it is: a lost connection or a killed worker heals by itself.
 DEFAULTS: dict[str, Any] = {
     "owner": "city-order",
@@ -63,6 +66,33 @@ def site(role: str) -> Site:
         surveys=folder("CITY_ORDER_SURVEYS"),
         reference=folder("CITY_ORDER_REFERENCE"),
     )
+
+
+def publish(release_id: int) -> str:
+    """Publish an audited release; the task is skipped, with the reason, if a later one was faster or one holds it."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from include.city_order import gate, orders
+
+    try:
+        return orders.publish(dsn("builder"), release_id)
+    except (orders.Overtaken, gate.Held) as reason:
+        raise AirflowSkipException(str(reason)) from reason
+
+
+def disclose(survey_code: str) -> int | None:
+    """Bring the published tier of a survey up to its published release; its number, if there is one."""
+    from include.city_order import publication
+
+    return publication.disclose(dsn("builder"), survey_code)
+
+
+def export(survey_code: str) -> int:
+    """Write what is published of a survey as files for both tiers; how many folders are new."""
+    from include.city_order import exports
+
+    place = site("builder")
+    return len(exports.write(place.warehouse, place.outbox, survey_code))
 
 
 def slots() -> int:

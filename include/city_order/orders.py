@@ -15,9 +15,9 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from include.city_order import gate, releases, warehouse
+from include.city_order import gate, releases, suites, warehouse
 from include.city_order.releases import named
-from include.city_order.vocabulary import ReleaseStatus
+from include.city_order.vocabulary import Programme, ReleaseStatus
 
 log = logging.getLogger(__name__)
 
@@ -74,14 +74,14 @@ def build(dsn: str, survey_code: str) -> int | None:
 
 
 def audit(dsn: str, release_id: int) -> None:
-    """Hold a release against every audit; a draft that passes becomes audited, any other keeps its status.
+    """Hold a release against every audit and rule; a draft that passes becomes audited, any other keeps its status.
 
-    One that changes much waits for a person from then on. Raises AuditFailed with the offending rows, LookupError if
-    there is no such release.
+    One that changes much waits for a person from then on, and those before it wait no longer. Raises AuditFailed with
+    the offending rows, LookupError if there is no such release.
     """
     with warehouse.transaction(dsn) as cursor:
         release = releases.release(cursor, release_id)
-        if broken := releases.complaints(cursor, release_id, whole=False):
+        if broken := releases.complaints(cursor, release_id, whole=False) | _broken_rules(dsn, cursor, release):
             raise AuditFailed(
                 f"Release {release_id} of {release['survey_code']} stays {release['status']}: "
                 f"it breaks {', '.join(broken)}.\n\n"
@@ -94,8 +94,20 @@ def audit(dsn: str, release_id: int) -> None:
             "update city_order.release set status = %s where release_id = %s and status = %s",
             (ReleaseStatus.AUDITED, release_id, ReleaseStatus.DRAFT),
         )
-        gate.ask_if_much_changes(cursor, release)
+        gate.let_wait(cursor, release)
     log.info("Release %s of %s passed all audits.", release_id, release["survey_code"])
+
+
+def _broken_rules(dsn: str, cursor: Cursor, release: dict[str, Any]) -> dict[str, str]:
+    """The rules of a release that it breaks, with the first rows that do."""
+    from include.city_order import checks  # What only publishes does without Great Expectations.
+
+    cursor.execute(
+        "select programme, rules_as_of_date from reference.survey where survey_code = %s", (release["survey_code"],)
+    )
+    ((programme, day),) = cursor.fetchall()
+    rules = suites.in_force(suites.of_releases(), Programme(programme), day)
+    return checks.check_release(dsn, release["release_id"], rules)
 
 
 def publish(dsn: str, release_id: int) -> str:
@@ -255,7 +267,10 @@ def _draft(survey: dict[str, Any], base: dict[str, Any] | None) -> dict[str, Any
 
 
 def _left_unpublished(cursor: Cursor, draft: dict[str, Any]) -> int | None:
-    """The release that an interrupted or refused run built of the same input, on the same base, by the same code."""
+    """The release that an interrupted or refused run built of the same input, on the same base, by the same code.
+
+    One about which nobody decided while it could be is left as it is: a new one asks again.
+    """
     cursor.execute(
         """
         select max(release_id) from city_order.release
@@ -263,6 +278,9 @@ def _left_unpublished(cursor: Cursor, draft: dict[str, Any]) -> int | None:
             survey_code = %(survey_code)s and status in ('draft', 'audited') and rolled_back_to_release_id is null
             and input_fingerprint = %(input_fingerprint)s and code_version = %(code_version)s
             and replaces_release_id is not distinct from %(replaces_release_id)s
+            and release_id not in (
+                select release_id from city_order.approval where decision in ('expired', 'overtaken')
+            )
         """,
         draft,
     )

@@ -265,10 +265,14 @@ def _complaint(cursor: Cursor, name: str, parameters: Mapping[str, Any]) -> str:
     """What an audit has found, readable; nothing if it found nothing."""
     statement = warehouse.statement(f"audits/{name}")
     cursor.execute(f"select * from ({statement}) as offending limit %(limit)s", {**parameters, "limit": ROWS_SHOWN + 1})
-    offending = warehouse.rows(cursor)
+    law = " ".join(line.removeprefix("--").strip() for line in statement.split("\nwith\n")[0].splitlines())
+    return complaint(f"{name}: {law}", warehouse.rows(cursor), f"include/sql/audits/{name}.sql")
+
+
+def complaint(law: str, offending: list[dict[str, Any]], written_in: str) -> str:
+    """A law, the first of the rows that break it, and where it is written; nothing if no row does."""
     if not offending:
         return ""
-    law = " ".join(line.removeprefix("--").strip() for line in statement.split("\nwith\n")[0].splitlines())
     shown = [", ".join(f"{key}={value}" for key, value in row.items()) for row in offending[:ROWS_SHOWN]]
     more = ["… and more"] if len(offending) > ROWS_SHOWN else []
-    return "\n  ".join([f"{name}: {law}", *shown, *more, f"(include/sql/audits/{name}.sql)"])
+    return "\n  ".join([law, *shown, *more, f"({written_in})"])

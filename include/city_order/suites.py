@@ -3,10 +3,11 @@
 A suite file is a GX suite. Its `meta` says which relation it checks, for which programmes, and at which stage. Where
 the relation shows no lines it has `"grain": "file"` (so do all suites of the stage `file`); with `"places": true` the
 relation has the columns `member`, `sheet`, `cell` and `value` of what it shows, else a finding's place is that of its
-line and field.
+line and field. Suites of the stage `release` check a release and no answer.
 
 Each expectation's `meta` gives the rule id, since when (and until when) it is in force, the field that is meant (`*`:
-the relation's own `field` column says which) and the Russian sentence that the agency reads. It may give
+the relation's own `field` column says which) and the Russian sentence that the agency reads (`ru`), or the English one
+of an engineer, of a release (`en`). It may give
 
 - `expected`: the relation's column that holds what we would expect there;
 - `thresholds`: name → value and why. `{"$threshold": name}` among the kwargs, and `{name}` in the sentence, stand for
@@ -38,6 +39,9 @@ ACROSS = STAGES[-1]
 
 #: What can only be known when all receipts of an agency are settled: said by `load`, not by the checks of a batch.
 LOAD = "load"
+
+#: What a release is held against before it is published: an engineer reads it, and no agency.
+RELEASE = "release"
 
 _SEVERITIES = {"critical": Severity.ERROR, "warning": Severity.WARNING}
 
@@ -96,9 +100,14 @@ class Suite:
 
 
 def load(folder: Path = FOLDER) -> list[Suite]:
-    """Every suite, by stage and then by name."""
-    suites = [_suite(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.json"))]
+    """Every suite of answers, by stage and then by name."""
+    suites = [suite for suite in _read(folder) if suite.stage != RELEASE]
     return sorted(suites, key=lambda suite: (*STAGES, LOAD).index(suite.stage))
+
+
+def of_releases(folder: Path = FOLDER) -> list[Suite]:
+    """Every suite of releases, by name."""
+    return [suite for suite in _read(folder) if suite.stage == RELEASE]
 
 
 def in_force(suites: list[Suite], programme: Programme, day: date, own: Thresholds | None = None) -> list[Suite]:
@@ -118,6 +127,10 @@ def in_force(suites: list[Suite], programme: Programme, day: date, own: Threshol
 def canonical(suites: list[Suite]) -> dict[str, list[dict[str, Any]]]:
     """What the rules version is a digest of: every expectation, by suite."""
     return {suite.name: [rule.expectation for rule in suite.rules] for suite in suites}
+
+
+def _read(folder: Path) -> list[Suite]:
+    return [_suite(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.json"))]
 
 
 def _suite(content: dict[str, Any]) -> Suite:
@@ -146,7 +159,7 @@ def _rule(written: dict[str, Any], own: Mapping[str, Any]) -> Rule:
         rule_id=meta["rule"],
         severity=severity,
         field=meta["field"],
-        sentence=meta["ru"].format_map(told),
+        sentence=(meta["ru"] if "ru" in meta else meta["en"]).format_map(told),
         example=meta["example"],
         since=date.fromisoformat(meta["since"]),
         until=date.fromisoformat(meta["until"]) if "until" in meta else None,

@@ -7,6 +7,7 @@ says what each word means and what it is not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,9 @@ DEMAND_YEARS = range(2026, 2036)
 
 #: Bump when reading or cleaning changes what a cell becomes: it is part of the rules version.
 READER_VERSION = 2
+
+#: How long a person may take to decide whether a release is published.
+DECISION_PATIENCE = timedelta(days=3)
 
 
 class Programme(StrEnum):

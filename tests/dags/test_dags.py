@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,12 +28,24 @@ EDGES = {
     },
     "build_city_order": {
         "build": {"audit"},
-        "audit": {"publish"},
+        "audit": {"announce", "publish"},
+        "announce": set(),
+        "publish": {"disclose"},
+        "disclose": {"export"},
+        "export": set(),
+    },
+    "approve_release": {
+        "describe": {"ask", "decide"},
+        "ask": {"decide"},
+        "decide": {"publish"},
         "publish": {"disclose"},
         "disclose": {"export"},
         "export": set(),
     },
 }
+
+#: How many runs of a DAG may be active: a question that waits must keep no other from being asked.
+RUNS = {"collect_submissions": 1, "build_city_order": 1, "approve_release": 1000}
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +68,9 @@ def test_tasks_run_in_this_order(dags: dict[str, Any], dag_id: str):
 
 
 @pytest.mark.parametrize("dag_id", EDGES)
-def test_a_dag_says_what_it_is_for_and_runs_once_at_a_time(dags: dict[str, Any], dag_id: str):
+def test_a_dag_says_what_it_is_for_and_how_often_it_runs_at_a_time(dags: dict[str, Any], dag_id: str):
     dag = dags[dag_id]
-    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert (dag.catchup, dag.max_active_runs) == (False, RUNS[dag_id])
     assert dag.tags
     for said in ("What red means", "What to do"):
         assert said in dag.doc_md
@@ -117,3 +130,17 @@ def test_the_build_is_woken_by_the_collection(dags: dict[str, Any]):
     (demand,) = announce.outlets
     assert dags["build_city_order"].timetable.asset_condition.uri == demand.uri
     assert type(dags["build_city_order"].timetable).__name__ == "PartitionedAssetTimetable"
+
+
+def test_a_question_is_woken_by_what_can_be_skipped(dags: dict[str, Any]):
+    outlets = {task.task_id: [outlet.uri for outlet in task.outlets] for task in dags["build_city_order"].tasks}
+    uri = dags["approve_release"].timetable.asset_condition.uri
+    # A task with an outlet that succeeds leaves an event under its run's key, which names no release.
+    assert {task_id for task_id, uris in outlets.items() if uri in uris} == {"announce"}
+    assert type(dags["approve_release"].timetable).__name__ == "PartitionedAssetTimetable"
+
+
+def test_a_question_waits_for_three_days_and_nobody_is_taken_to_have_approved(dags: dict[str, Any]):
+    ask = dags["approve_release"].get_task("ask")
+    assert (ask.response_timeout, ask.options, ask.defaults) == (timedelta(days=3), ["Approve", "Reject"], ["Reject"])
+    assert list(ask.params) == ["comment"]

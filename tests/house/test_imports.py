@@ -20,8 +20,9 @@ LAYERS = (
     {
         "binary_workbooks", "cleaning", "disclosure", "drop_dates", "export_csv", "export_page", "export_parquet",
         "export_workbook", "fillable_form", "formats", "headings", "identifiers", "identity", "kinds", "personal_data",
-        "protocol", "protocol_copy", "protocol_data", "protocol_facts", "protocol_words", "readings", "release_tables",
-        "sheet_facts", "site", "suites", "surveys", "tables", "text_tables", "values", "verdicts", "zipped",
+        "protocol", "protocol_copy", "protocol_data", "protocol_facts", "protocol_words", "questions", "readings",
+        "release_tables", "sheet_facts", "site", "suites", "surveys", "tables", "text_tables", "values", "verdicts",
+        "zipped",
     },
     # They touch the world: folders, processes, the warehouse.
     {

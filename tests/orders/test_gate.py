@@ -111,7 +111,7 @@ def test_a_release_that_changes_much_waits_for_a_person(
         orders.publish(desk.dsns.builder, second)
     assert _published(desk) == [(first,)]
     assert gate.decide(desk.dsns.builder, second, approve=True, who="Петров", comment="ok") == (
-        f"Release {second} is approved by Петров."
+        f"Release {second} was approved by Петров: ok."
     )
     assert gate.waiting(desk.dsns.builder) == []
     orders.publish(desk.dsns.builder, second)
@@ -129,13 +129,12 @@ def test_a_declined_release_is_not_published_until_the_input_changes(desk: Any) 
     desk.publish()
     desk.submit("depot", [_ask("chip", 100_000)])
     slip = _audited(desk)
-    gate.decide(desk.dsns.builder, slip, approve=False, who="Петров", comment="a unit slip")
-    with pytest.raises(gate.Held, match="was declined by Петров: a unit slip"):
+    gate.decide(desk.dsns.builder, slip, approve=False, who="Петров", comment=" a unit slip ")
+    with pytest.raises(gate.Held, match="was declined by Петров: a unit slip. What is published stays until"):
         orders.publish(desk.dsns.builder, slip)
-    assert (
-        gate.decide(desk.dsns.builder, slip, approve=False, who="Another") == f"Release {slip} is declined by Петров."
-    )
-    with pytest.raises(ValueError, match="was declined by Петров: that stays"):
+    again = gate.decide(desk.dsns.builder, slip, approve=False, who="Another")
+    assert again == f"Release {slip} was declined by Петров: a unit slip."
+    with pytest.raises(gate.Decided, match="changes nothing: .* was declined by Петров: a unit slip, and that stays"):
         gate.decide(desk.dsns.builder, slip, approve=True, who="Another")
     with pytest.raises(psycopg2.errors.RaiseException, match="was decided before"):
         desk.execute("update city_order.approval set decision = 'approved'")
@@ -146,22 +145,166 @@ def test_a_declined_release_is_not_published_until_the_input_changes(desk: Any) 
     assert _published(desk) == [(mended,)]
 
 
-def test_who_waits_too_long_is_overtaken(desk: Any) -> None:
+def _waiting(desk: Any, chips: int = 200) -> int:
+    """A release that waits for a person: of six order lines, one changes."""
     _let_pass(desk, 0.2)
-    # Of six order lines, one changes.
     desk.submit("park", [_ask(f"lamp {number}", 1) for number in range(5)])
     desk.submit("depot", [_ask("chip", 100)])
     desk.publish()
-    desk.submit("depot", [_ask("chip", 200)])
-    waits = _audited(desk)
-    desk.submit("depot", [_ask("chip", 110)])
-    faster = desk.publish()
-    gate.decide(desk.dsns.builder, waits, approve=True, who="Петров")
+    desk.submit("depot", [_ask("chip", chips)])
+    return _audited(desk)
+
+
+def _decisions(desk: Any) -> list[tuple[Any, ...]]:
+    return desk.execute("select release_id, decision, decided_by from city_order.approval order by release_id")
+
+
+@pytest.mark.parametrize("chips", [110, 300])
+def test_a_later_release_of_the_survey_ends_a_question(desk: Any, chips: int) -> None:
+    """Whether it waits itself or not; a release of another survey does not."""
+    waits = _waiting(desk)
+    other = desk.survey("battery-2026", programme="battery")
+    desk.submit("depot", [_ask("cell", 1)], survey_code=other)
+    desk.publish(other)
+    assert [found["release_id"] for found in gate.waiting(desk.dsns.builder)] == [waits]
+    desk.submit("depot", [_ask("chip", chips)])
+    later = _audited(desk)
+    for approve in (True, False):
+        with pytest.raises(gate.Decided, match=f"release {waits} was overtaken by a later release of its survey"):
+            gate.decide(desk.dsns.builder, waits, approve=approve, who="Петров")
+    with pytest.raises(gate.Held, match="was overtaken by a later release"):
+        orders.publish(desk.dsns.builder, waits)
+    asked = chips == 300
+    assert _decisions(desk) == [(waits, "overtaken", None), *([(later, None, None)] if asked else [])]
+    if asked:
+        gate.decide(desk.dsns.builder, later, approve=True, who="Петров")
+    orders.publish(desk.dsns.builder, later)
+    # Its audit, repeated, asks nobody.
+    orders.audit(desk.dsns.builder, waits)
+    assert gate.waiting(desk.dsns.builder) == []
     with pytest.raises(orders.Overtaken):
         orders.publish(desk.dsns.builder, waits)
-    assert _published(desk) == [(faster,)]
-    with pytest.raises(LookupError, match="waits for nobody"):
-        gate.decide(desk.dsns.builder, faster, approve=True, who="Петров")
+    if not asked:
+        with pytest.raises(LookupError, match="waits for nobody"):
+            gate.decide(desk.dsns.builder, later, approve=True, who="Петров")
+
+
+def test_an_audit_that_comes_after_that_of_a_later_release_asks_nobody(desk: Any) -> None:
+    _waiting(desk)
+    desk.submit("depot", [_ask("chip", 300)])
+    slower = desk.build()
+    desk.submit("depot", [_ask("chip", 400)])
+    faster = _audited(desk)
+    orders.audit(desk.dsns.builder, slower)
+    assert [found["release_id"] for found in gate.waiting(desk.dsns.builder)] == [faster]
+
+
+def test_an_input_that_comes_back_is_built_anew_and_asked_about_again(desk: Any) -> None:
+    waits = _waiting(desk)
+    desk.submit("depot", [_ask("chip", 300)])
+    later = _audited(desk)
+    submission_id = desk.execute("select max(submission_id) - 1 from core.submission")[0][0]
+    desk.withdraw("depot")
+    desk.execute("update core.submission set superseded_by = null where submission_id = %s", submission_id)
+    desk.execute(
+        "update landing.receipt set lines_accepted = 1, lines_superseded = 0 where receipt_no ="
+        " (select receipt_no from core.submission where submission_id = %s)",
+        submission_id,
+    )
+    again = _audited(desk)
+    assert again > later
+    assert _decisions(desk) == [(waits, "overtaken", None), (later, "overtaken", None), (again, None, None)]
+    assert desk.figures(again) == desk.figures(waits)
+
+
+def test_what_nobody_decides_is_asked_again_by_the_next_night(desk: Any) -> None:
+    waits = _waiting(desk)
+    key = gate.key_if_waiting(desk.dsns.builder, waits)
+    assert key == f"ecb-2026:{waits}"
+    gate.ask(desk.dsns.builder, key, "first run")
+    assert gate.expire(desk.dsns.builder, waits, "first run") == f"Release {waits} was not decided in time."
+    with pytest.raises(gate.Held, match="was not decided in time. The next night builds it anew, and asks again."):
+        orders.publish(desk.dsns.builder, waits)
+    with pytest.raises(gate.Decided, match="was not decided in time, and that stays"):
+        gate.decide(desk.dsns.builder, waits, approve=True, who="Петров")
+    assert orders.held(desk.dsns.analyst) == {}, "a build is still to come"
+    again = _audited(desk)
+    assert _decisions(desk) == [(waits, "expired", None), (again, None, None)]
+    assert list(orders.held(desk.dsns.analyst)) == [SURVEY]
+
+
+# Who asks
+
+
+def test_a_release_is_asked_about_in_one_run(desk: Any) -> None:
+    waits = _waiting(desk)
+    key = f"ecb-2026:{waits}"
+    first = gate.ask(desk.dsns.builder, key, "first run")
+    assert first["release_id"] == waits
+    assert gate.ask(desk.dsns.builder, key, "first run") == first, "it may be repeated"
+    with pytest.raises(gate.NothingToAsk, match=f"Release {waits} of ecb-2026 is asked about in first run"):
+        gate.ask(desk.dsns.builder, key, "second run")
+    gate.ask(desk.dsns.builder, key, "by hand", in_any_case=True)
+    with pytest.raises(gate.Decided, match="is asked about again, in by hand"):
+        gate.expire(desk.dsns.builder, waits, "first run")
+    (waiting,) = gate.waiting(desk.dsns.analyst)
+    assert waiting["asked_in_run"] == "by hand"
+    # Its run is lost: when the time is over, another asks.
+    desk.execute("update city_order.approval set open_until = now() - interval '1 second'")
+    gate.ask(desk.dsns.builder, key, "next night")
+    gate.decide(desk.dsns.builder, waits, approve=True, who="Петров", comment="ok")
+    with pytest.raises(gate.NothingToAsk, match=f"^Release {waits} was approved by Петров: ok.$"):
+        gate.ask(desk.dsns.builder, key, "by hand", in_any_case=True)
+
+
+def test_nothing_is_asked_about_what_waits_for_nobody_or_is_not_there(desk: Any) -> None:
+    desk.submit("depot", [_ask("chip", 1)])
+    release_id = desk.publish()
+    assert gate.key_if_waiting(desk.dsns.builder, release_id) is None
+    with pytest.raises(gate.NothingToAsk, match=f"Release {release_id} of ecb-2026 waits for nobody"):
+        gate.ask(desk.dsns.builder, f"ecb-2026:{release_id}", "run")
+    for key, said in (
+        ("", "names no release: write its survey and its number, like ecb-2027:12"),
+        ("ecb-2026", "'ecb-2026' names no release"),
+        ("ecb-2026:٣", "names no release"),
+        ("ecb-2026:77", "There is no release 77 of ecb-2026"),
+        (f"ecb-2027:{release_id}", f"There is no release {release_id} of ecb-2027"),
+    ):
+        with pytest.raises(LookupError, match=said):
+            gate.ask(desk.dsns.builder, key, "run")
+
+
+def test_a_question_says_what_changes_most_and_why(desk: Any) -> None:
+    _let_pass(desk, 0.2)
+    hostile = "chip | <script>alert(1)</script> `x` [click](https://evil.example) {{ 7 * 7 }}\n# Approve"
+    desk.submit("park", [_ask(f"lamp {number}", 100) for number in range(7)])
+    desk.submit("depot", [_ask("chip", 100), _ask("gone", 40)])
+    first = desk.publish()
+    desk.submit("park", [_ask(f"lamp {number}", 101 + number) for number in range(7)])
+    desk.submit("depot", [{**_ask("chip", 1100), "demand_2027": 5}])
+    desk.submit("clinic", [{**_ask("relay", 1_000_000), "item_name": hostile}])
+    second = _audited(desk)
+    question = gate.ask(desk.dsns.builder, f"ecb-2026:{second}", "run")
+    assert question["subject"] == f"ecb-2026: publish release {second}?"
+    body = question["body"]
+    for said in (
+        f"`Опрос`: release {second} has passed every audit. It changes",
+        f"| | release {first}, published | release {second} |",
+        "| pieces, all years | 840 | 1,001,833 |",
+        "| order lines | 9 | 10 |",
+        "| agencies that answered | 0 of 0 | 0 of 0 |",
+        "**new submission**: 1 products, 1,000,000 pieces",
+        "**correction**: 9 products, 1,073 pieces",
+        "| `chip` | 1 | 100 | 1,105 | +1,005 |\n| `gone` | 1 | 40 | 0 | -40 |\n| `lamp 6` | 1 | 100 | 107 | +7 |",
+        "… and 4 more products",
+        f"where release_id = {second}`",
+    ):
+        assert said in body, f"{said}\n\n{body}"
+    (row,) = (line for line in body.splitlines() if "1,000,000 | +1,000,000" in line)
+    assert row == (
+        "| `chip \\| <script>alert(1)</script> 'x' [click](https://evil.example) {{ 7 * 7 }}…`"
+        " | 1 | 0 | 1,000,000 | +1,000,000 |"
+    )
 
 
 def test_a_survey_may_let_everything_pass_and_a_first_release_always_does(desk: Any) -> None:
