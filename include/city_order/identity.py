@@ -27,11 +27,15 @@ def matching_key(part_number: str) -> str:
 
     Dots, commas and slashes stay: LM2596S-5.0 is not LM2596S-50.
     """
+    # An accent that stood alone has come next to a letter.
+    return unicodedata.normalize("NFKC", unfolded_key(part_number).translate(_LOOKALIKES))
+
+
+def unfolded_key(part_number: str) -> str:
+    """The same with its letters as they were typed, Cyrillic or Latin: which of them was meant by sound or by look."""
     upper = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", part_number).upper())
     kept = "".join(sign for sign in upper if unicodedata.category(sign) != "Pd")
-    folded = _DASHES_AND_SPACES.sub("", kept).translate(_LOOKALIKES)
-    # An accent that stood alone has come next to a letter.
-    return unicodedata.normalize("NFKC", folded)
+    return _DASHES_AND_SPACES.sub("", kept)
 
 
 def manufacturer_key(name: str) -> str:

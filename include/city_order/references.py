@@ -36,13 +36,14 @@ class _File:
 
     `key` gives each of its columns, and what is compared of it. `refers` gives columns that repeat the first key
     columns of the named file. Answers are judged by its rows, unless it `judges` nothing: then no change of it is a
-    change of the reference version.
+    change of the reference version. Nor is a change of the columns that are `told` beside: no answer is judged by them.
     """
 
     columns: str
     key: Mapping[str, Callable[[str], str]]
     refers: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     judges: bool = True
+    told: str = ""
 
     def needed(self) -> list[str]:
         """The header."""
@@ -62,16 +63,30 @@ _FILES = {
     "okei": _File("okei_code symbol name spellings pieces packs", {"okei_code": str}),
     "okpd2": _File("okpd2_code name valid_from valid_to", {"okpd2_code": str, "valid_from": str}),
     "manufacturers": _File("manufacturer_code name country", {"manufacturer_code": str}),
-    "manufacturer_aliases": _File("manufacturer_code alias", {"alias": str}, {("manufacturer_code",): "manufacturers"}),
+    "manufacturer_aliases": _File(
+        "manufacturer_code alias decided_by decided_date",
+        {"alias": str},
+        {("manufacturer_code",): "manufacturers"},
+        told="decided_by decided_date",
+    ),
     "parts": _File(
-        "part_number manufacturer_code",
+        "part_number manufacturer_code base_part package temperature_min_c temperature_max_c acceptance",
         {"part_number": matching_key, "manufacturer_code": str},
         {("manufacturer_code",): "manufacturers"},
+        told="base_part package temperature_min_c temperature_max_c acceptance",
     ),
     "part_aliases": _File(
-        "alias part_number manufacturer_code",
+        "alias part_number manufacturer_code decided_by decided_date",
         {"alias": matching_key, "manufacturer_code": str},
         {("part_number", "manufacturer_code"): "parts"},
+        told="decided_by decided_date",
+    ),
+    # The part may be one that only answers name: then it is in no other file.
+    "rejected_aliases": _File(
+        "alias part_number manufacturer_code reason decided_by decided_date",
+        {"alias": matching_key, "part_number": matching_key, "manufacturer_code": str},
+        {("manufacturer_code",): "manufacturers"},
+        judges=False,
     ),
     "chemistries": _File("chemistry name spellings cell_voltage_v okpd2", {"chemistry": str}),
     "battery_uses": _File("battery_use name spellings", {"battery_use": str}),
@@ -97,7 +112,10 @@ _FILES = {
 _MAY_BE_BLANK = {
     "valid_to", "parent_code", "successor_code", "spellings", "pieces", "packs", "cell_voltage_v", "okpd2",
     "approved_by", "approved_date", "register_entry", "register_expiry_date",
+    "base_part", "package", "temperature_min_c", "temperature_max_c", "acceptance",
 }  # fmt: skip
+#: What else may be blank in one file.
+_MAY_BE_BLANK_IN = {"rejected_aliases": {"part_number", "manufacturer_code"}}
 _GRADES = ("pin_compatible", "functional", "redesign")
 
 
@@ -122,12 +140,16 @@ _CELLS: dict[str, tuple[Callable[[str], object], Callable[[str], str]]] = {
     "kpp": (is_kpp, lambda text: "write a KPP: nine digits"),
     "grade": (_GRADES.__contains__, lambda text: f"write one of {', '.join(_GRADES)}"),
     **dict.fromkeys(
-        ("valid_from", "valid_to", "source_date", "approved_date", "register_expiry_date"),
+        ("valid_from", "valid_to", "source_date", "approved_date", "register_expiry_date", "decided_date"),
         (_is_date, surveys.how_to_write_a_date),
     ),
     **dict.fromkeys(
         ("pieces", "packs", "cell_voltage_v"),
         (_is_above_zero, lambda text: "write a number above 0, with a point, like 3.2"),
+    ),
+    **dict.fromkeys(
+        ("temperature_min_c", "temperature_max_c"),
+        (re.compile(r"-?[0-9]{1,3}").fullmatch, lambda text: "write whole degrees Celsius, like -40"),
     ),
 }
 
@@ -158,7 +180,7 @@ def _read(folder: Path, name: str) -> list[tuple[int, Row]]:
             )
             continue
         row = dict(zip(header, cells, strict=True))
-        mistakes += [f"{path}:{line}: {what}" for what in _wrong_cells(row, _FILES[name])]
+        mistakes += [f"{path}:{line}: {what}" for what in _wrong_cells(row, name)]
         key = _FILES[name].key_of(row[column] for column in _FILES[name].key)
         if (first := lines_by_key.setdefault(key, line)) != line:
             columns = ", ".join(_FILES[name].key)
@@ -183,10 +205,11 @@ def _records(path: Path) -> list[tuple[int, list[str]]]:
     return records
 
 
-def _wrong_cells(row: Row, file: _File) -> Iterator[str]:
-    for column in file.needed():
+def _wrong_cells(row: Row, name: str) -> Iterator[str]:
+    may_be_blank = _MAY_BE_BLANK | _MAY_BE_BLANK_IN.get(name, set())
+    for column in _FILES[name].needed():
         text = row[column]
-        if not text.strip() and column not in _MAY_BE_BLANK:
+        if not text.strip() and column not in may_be_blank:
             yield f"{column} is blank: fill it in"
         elif text and column in _CELLS:
             is_right, how_to_mend = _CELLS[column]
@@ -196,6 +219,10 @@ def _wrong_cells(row: Row, file: _File) -> Iterator[str]:
         yield f"valid_to {row['valid_to']} is before valid_from {row['valid_from']}: mend either"
     if bool(row.get("approved_by")) != bool(row.get("approved_date")):
         yield "approved_by and approved_date say together who approved and when: fill in both, or neither"
+    if name == "rejected_aliases" and not row["part_number"] and not row["manufacturer_code"]:
+        yield "part_number and manufacturer_code are blank: say of which part, or of which manufacturer, it is no name"
+    if name == "parts" and not row["base_part"] and any(row[column] for column in _FILES[name].told.split()):
+        yield "base_part is blank: fill it in, or leave out what makes the orderable part"
     if row.get("register_expiry_date") and not row["register_entry"]:
         yield f"register_expiry_date {row['register_expiry_date']}: write the entry that expires in register_entry"
 
@@ -222,9 +249,23 @@ def _demand_right_files(folder: Path) -> None:
                         f"{folder / name}.csv:{line}: {', '.join(columns)} {', '.join(values)!r}:"
                         f" {other}.csv has none: add it there, or mend it here"
                     )
+    mistakes += _base_parts_spelled_twice(folder, files)
     mistakes += _analogs_of_the_wrong_origin(folder, files)
     if mistakes:
         raise ReferenceError("\n".join(mistakes))
+
+
+def _base_parts_spelled_twice(folder: Path, files: dict[str, list[tuple[int, Row]]]) -> Iterator[str]:
+    """A base part of a manufacturer has one spelling: the order is added up by it."""
+    first: dict[tuple[str, str], tuple[int, str]] = {}
+    for line, row in files["parts"]:
+        spelled = row["base_part"]
+        there, other = first.setdefault((matching_key(spelled), row["manufacturer_code"]), (line, spelled))
+        if other != spelled:
+            yield (
+                f"{folder / 'parts'}.csv:{line}: base_part {spelled!r}: line {there} writes {other!r}:"
+                " write one of the two"
+            )
 
 
 def _analogs_of_the_wrong_origin(folder: Path, files: dict[str, list[tuple[int, Row]]]) -> Iterator[str]:
@@ -293,9 +334,11 @@ def version(folder: Path, as_of: date) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.csv")):
         rows = read(folder, path.stem)
+        told = set(_FILES[path.stem].told.split())
         for row in rows if _FILES[path.stem].judges else ():
             if row.get("valid_from", "") <= str(as_of):
-                digest.update(repr((path.stem, sorted(row.items()))).encode())
+                judging = sorted(cell for cell in row.items() if cell[0] not in told)
+                digest.update(repr((path.stem, judging)).encode())
     return f"{as_of}-{digest.hexdigest()[:8]}"
 
 
@@ -512,29 +555,53 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
         ),
         _Table(
             "reference.manufacturer_alias",
-            ("manufacturer_key", "alias", "manufacturer_code", *sourced),
+            ("manufacturer_key", "alias", "manufacturer_code", "decided_by", "decided_date", *sourced),
             ("manufacturer_key",),
             lambda: iter(_manufacturer_aliases(folder).values()),
         ),
         _Table(
             "reference.part",
-            ("matching_key", "manufacturer_code", "part_number", *sourced),
+            (
+                "matching_key", "manufacturer_code", "part_number", "base_key", "base_part", "package",
+                "temperature_min_c", "temperature_max_c", "acceptance", *sourced,
+            ),
             ("matching_key", "manufacturer_code"),
             lambda: (
-                (matching_key(row["part_number"]), row["manufacturer_code"], row["part_number"], *_source(row))
+                (
+                    matching_key(row["part_number"]), row["manufacturer_code"], row["part_number"],
+                    matching_key(row["base_part"]) or None, row["base_part"] or None, row["package"] or None,
+                    row["temperature_min_c"] or None, row["temperature_max_c"] or None, row["acceptance"] or None,
+                    *_source(row),
+                )
                 for row in read(folder, "parts")
             ),
         ),
         _Table(
             "reference.part_alias",
-            ("alias_key", "manufacturer_code", "matching_key", "alias", *sourced),
+            ("alias_key", "manufacturer_code", "matching_key", "alias", "decided_by", "decided_date", *sourced),
             ("alias_key", "manufacturer_code"),
             lambda: (
                 (
                     matching_key(row["alias"]), row["manufacturer_code"], matching_key(row["part_number"]),
-                    row["alias"], *_source(row),
+                    row["alias"], *_decision(row),
                 )
                 for row in read(folder, "part_aliases")
+            ),
+        ),
+        _Table(
+            "reference.rejected_alias",
+            (
+                "alias_key", "matching_key", "manufacturer_code", "alias", "part_number", "reason", "decided_by",
+                "decided_date", *sourced,
+            ),
+            ("alias_key", "matching_key", "manufacturer_code"),
+            lambda: (
+                (
+                    (matching_key if row["part_number"] else manufacturer_key)(row["alias"]),
+                    matching_key(row["part_number"]), row["manufacturer_code"], row["alias"],
+                    row["part_number"] or None, row["reason"], *_decision(row),
+                )
+                for row in read(folder, "rejected_aliases")
             ),
         ),
         plain("chemistry", "chemistries", ("chemistry",), ("chemistry", "name", "cell_voltage_v", *sourced)),
@@ -572,12 +639,12 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
     ]  # fmt: skip
 
 
-def _manufacturer_aliases(folder: Path) -> dict[str, tuple[str, str, str, str, str]]:
+def _manufacturer_aliases(folder: Path) -> dict[str, tuple[str, ...]]:
     """Aliases by their key: several spellings may compare equal. Two manufacturers under one key is a mistake."""
-    aliases: dict[str, tuple[str, str, str, str, str]] = {}
+    aliases: dict[str, tuple[str, ...]] = {}
     for line, row in _read(folder, "manufacturer_aliases"):
         key = manufacturer_key(row["alias"])
-        entry = (key, row["alias"], row["manufacturer_code"], *_source(row))
+        entry = (key, row["alias"], row["manufacturer_code"], *_decision(row))
         if aliases.setdefault(key, entry)[2] != row["manufacturer_code"]:
             raise ReferenceError(
                 f"{folder / 'manufacturer_aliases.csv'}:{line}: {row['alias']!r} means both {aliases[key][2]}"
@@ -588,6 +655,11 @@ def _manufacturer_aliases(folder: Path) -> dict[str, tuple[str, str, str, str, s
 
 def _source(row: Row) -> tuple[str, str]:
     return row["source"], row["source_date"]
+
+
+def _decision(row: Row) -> tuple[str, str, str, str]:
+    """Who decided and when, and where it comes from."""
+    return row["decided_by"], row["decided_date"], *_source(row)
 
 
 def _spellings(folder: Path, name: str, code: str) -> dict[str, str]:

@@ -90,7 +90,9 @@ def test_a_night_runs_green_whatever_the_agencies_sent(warehouse: Any, tmp_path:
     assert result["state"] == "success"
     assert result["tasks"] == [
         [task, "success"]
-        for task in ("announce", "answer", "judge", "load", "publish_forms", "read", "read", "receive")
+        for task in (
+            "announce", "answer", "judge", "load", "propose_aliases", "publish_forms", "read", "read", "receive",
+        )
     ]
     assert result["events"] == ["battery-2026", "ecb-2026"]
     connection = psycopg2.connect(warehouse.owner)

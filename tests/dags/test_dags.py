@@ -21,9 +21,10 @@ EDGES = {
         "receive": {"read", "judge", "publish_forms"},
         "read": {"judge"},
         "judge": {"load"},
-        "load": {"answer", "announce"},
+        "load": {"answer", "announce", "propose_aliases"},
         "answer": set(),
         "announce": set(),
+        "propose_aliases": set(),
         "publish_forms": set(),
     },
     "build_city_order": {

@@ -59,11 +59,16 @@ def test_the_version_does_not_change_with_what_begins_later(folder: Path):
     assert references.version(folder, date(2026, 10, 2))[11:] != references.version(REFERENCE, date(2026, 10, 2))[11:]
 
 
-def test_the_version_does_not_change_with_what_judges_no_answer(folder: Path):
+def test_the_version_does_not_change_with_what_judges_no_answer(folder: Path, edit: Edit):
     first = references.version(folder, AS_OF)
     add(folder, "domestic_countries", "Армения,вымысел,2026-09-15")
     add(folder, "domestic_analogs", ANALOG)
+    add(folder, "rejected_aliases", "XYZ,XYZ-1,,причина,сектор,2026-09-18,вымысел,2026-09-15")
+    edit("parts", "BE-T1000,baikal,,,", "BE-T1000,baikal,BE-T1,FCBGA,")
+    edit("part_aliases", "Baikal-T1,BE-T1000,baikal,Сектор", "Baikal-T1,BE-T1000,baikal,Другой сектор")
     assert references.version(folder, AS_OF) == first
+    add(folder, "part_aliases", ALIAS)
+    assert references.version(folder, AS_OF) != first
 
 
 @pytest.mark.parametrize("row", ["796", "1,2,3,4,5,6,7,8,9,10"])
@@ -75,6 +80,7 @@ def test_a_row_of_another_width_is_named(folder: Path, row: str):
 
 
 ANALOG = "LM358DR,ti,К561ЛА7,angstrem,redesign,вымысел,группа,,,,,вымысел,2026-09-15"
+ALIAS = "1986VE1T,1986ВЕ1Т,milandr,сектор,2026-09-18,вымысел,2026-09-15"
 AGENCY = "newcomer,2020-01-01,,Новая,0021431696,009901001,,,вымысел,2026-09-15"
 
 
@@ -96,7 +102,15 @@ AGENCY = "newcomer,2020-01-01,,Новая,0021431696,009901001,,,вымысел,
         ("okei", '1,а,А,а,,"2,5",false,вымысел,2026-09-15', "packs '2,5': write a number above 0"),
         ("chemistries", "zinc,Цинк,Zn,-1.5,,вымысел,2026-09-15", "cell_voltage_v '-1.5'"),
         ("manufacturers", "mikron,Микрон,Россия,вымысел,2026-09-15", "manufacturer_code: stands on line 3"),
-        ("parts", "1986 BE 1T,milandr,вымысел,2026-09-15", "part_number, manufacturer_code: stands on line 2"),
+        ("parts", "1986 BE 1T,milandr,,,,,,вымысел,2026-09-15", "part_number, manufacturer_code: stands on line 2"),
+        ("parts", "XYZ-1,milandr,XYZ,,-40.5,85,,вымысел,2026-09-15", "temperature_min_c '-40.5': write whole degrees"),
+        ("parts", "XYZ-1,milandr,,QFP,,,,вымысел,2026-09-15", "base_part is blank: fill it in, or leave out"),
+        ("part_aliases", ALIAS.replace("сектор", ""), "decided_by is blank: fill it in"),
+        ("part_aliases", ALIAS.replace("2026-09-18", ""), "decided_date is blank: fill it in"),
+        ("part_aliases", ALIAS.replace("2026-09-18", "18.09.2026"), "decided_date '18.09.2026': write it as 2026-09-18"),
+        ("manufacturer_aliases", "mikron,Микрон-1,сектор,,вымысел,2026-09-15", "decided_date is blank"),
+        ("rejected_aliases", "XYZ,,,причина,сектор,2026-09-18,вымысел,2026-09-15", "are blank: say of which part"),
+        ("rejected_aliases", "XYZ,XYZ-1,ti,,сектор,2026-09-18,вымысел,2026-09-15", "reason is blank"),
         ("domestic_analogs", ANALOG.replace("redesign", "good"), "grade 'good': write one of pin_compatible"),
         ("domestic_analogs", ANALOG.replace("группа,,", "группа,совет,"), "approved_by and approved_date say together"),
         ("domestic_analogs", ANALOG.replace(",,,,,", ",,,,2027-01-01,"), "register_expiry_date 2027-01-01: write the"),
@@ -144,21 +158,29 @@ def test_a_file_that_is_none_of_the_references_is_named(folder: Path):
 def test_a_code_that_no_file_holds_is_named_and_all_of_them_at_once(folder: Path):
     orphan = AGENCY.replace("009901001,,", "009901001,dep-nowhere,later")
     add(folder, "agencies", orphan)
-    add(folder, "manufacturer_aliases", "nobody,Никто,вымысел,2026-09-15")
-    add(folder, "part_aliases", "ALIAS-1,К1986ВЕ1QI,mikron,вымысел,2026-09-15")
+    add(folder, "manufacturer_aliases", "nobody,Никто,сектор,2026-09-18,вымысел,2026-09-15")
+    add(folder, "part_aliases", "ALIAS-1,К1986ВЕ1QI,mikron,сектор,2026-09-18,вымысел,2026-09-15")
+    add(folder, "rejected_aliases", "ALIAS-2,XYZ-1,nobody,причина,сектор,2026-09-18,вымысел,2026-09-15")
     with pytest.raises(ReferenceError) as error:
         references.refresh("postgresql://nobody@127.0.0.1:1/none", SURVEYS, folder)
     told = [line.removeprefix(f"{folder}/").split(": ") for line in str(error.value).splitlines()]
     ends = {
         name: (folder / f"{name}.csv").read_text(encoding="utf-8").count("\n")
-        for name in ("agencies", "manufacturer_aliases", "part_aliases")
+        for name in ("agencies", "manufacturer_aliases", "part_aliases", "rejected_aliases")
     }
     assert [(place, what) for place, what, *_ in told] == [
         (f"agencies.csv:{ends['agencies']}", "parent_code 'dep-nowhere'"),
         (f"agencies.csv:{ends['agencies']}", "successor_code 'later'"),
         (f"manufacturer_aliases.csv:{ends['manufacturer_aliases']}", "manufacturer_code 'nobody'"),
         (f"part_aliases.csv:{ends['part_aliases']}", "part_number, manufacturer_code 'К1986ВЕ1QI, mikron'"),
+        (f"rejected_aliases.csv:{ends['rejected_aliases']}", "manufacturer_code 'nobody'"),
     ]
+
+
+def test_a_base_part_is_spelled_in_one_way(folder: Path):
+    add(folder, "parts", "1986ВЕ92Х,milandr,1986BE-92,,,,,вымысел,2026-09-15")
+    with pytest.raises(ReferenceError, match=r"parts\.csv:\d+: base_part '1986BE-92': line 7 writes '1986ВЕ92'"):
+        references.refresh("postgresql://nobody@127.0.0.1:1/none", SURVEYS, folder)
 
 
 def test_an_analog_is_domestic_and_replaces_what_is_not(folder: Path):
@@ -218,6 +240,7 @@ class TestRefresh:
         for table, name in (
             ("agency_version", "agencies"), ("okpd2", "okpd2"), ("unit", "okei"), ("part", "parts"),
             ("domestic_country", "domestic_countries"), ("domestic_analog", "domestic_analogs"),
+            ("part_alias", "part_aliases"), ("rejected_alias", "rejected_aliases"),
         ):  # fmt: skip
             expected = len(references.read(folder, name))
             assert self.column(warehouse.ingest, f"select count(*) from reference.{table}") == [expected]

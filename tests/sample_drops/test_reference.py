@@ -26,6 +26,7 @@ KEYS = {
     "manufacturer_aliases": ("alias",),
     "parts": ("part_number", "manufacturer_code"),
     "part_aliases": ("alias",),
+    "rejected_aliases": ("alias", "part_number", "manufacturer_code"),
     "chemistries": ("chemistry",),
     "battery_uses": ("battery_use",),
     "need_kinds": ("need_kind",),
@@ -140,6 +141,22 @@ def test_parts_and_aliases_name_makers_that_exist():
 def test_no_two_parts_of_one_maker_have_one_matching_key(name, spelled):
     keys = Counter((matching_key(row[spelled]), row["manufacturer_code"]) for row in rows(name))
     assert keys and [key for key, times in keys.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("name", ["part_aliases", "manufacturer_aliases", "rejected_aliases"])
+def test_the_sample_says_that_who_decided_is_invented(name):
+    decided = rows(name)
+    assert [row for row in decided if "вымышлен" not in row["decided_by"]] == []
+    assert [row for row in decided if not "2026-09-15" <= row["decided_date"] <= "2026-10-01"] == []
+
+
+def test_the_sample_tells_base_parts_of_some_parts_and_of_their_variants():
+    parts = rows("parts")
+    known = [row for row in parts if row["base_part"]]
+    assert 50 < len(known) < len(parts)
+    variants = {row["part_number"] for row in known if row["base_part"] == "1986ВЕ92"}
+    assert variants == {"1986ВЕ92У", "К1986ВЕ92QI", "К1986ВЕ92FI"}
+    assert [row for row in known if matching_key(row["base_part"]) == matching_key(row["part_number"])] == []
 
 
 def test_the_sample_judges_analogs_and_claims_no_approval():
