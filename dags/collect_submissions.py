@@ -11,6 +11,7 @@ archive, and changes nothing if nothing changed.
 | `read` | parses each file in a sandbox, a chunk per worker slot | `staging.line` |
 | `judge` | checks the whole batch with Great Expectations | `quality.judgement`, `quality.finding` |
 | `load` | lands each submission whole, gives every receipt its verdict | `core.submission`, `core.demand_line` |
+| `propose_aliases` | lists names that nobody knows beside those they look like; merges nothing | `core.alias_proposal` |
 | `answer` | writes each agency's protocol | the outbox |
 | `publish_forms` | lays the form of every open survey beside the answers, if it is new or changed | the outbox |
 | `announce` | wakes one `build_city_order` run per survey whose order is out of date | asset `city_order_demand` |
@@ -99,6 +100,13 @@ def collect_submissions():
 
         return forms.publish(site("ingest"), today())
 
+    @task
+    def propose_aliases() -> int:
+        """Compare names that nobody knows with known ones, for a person's review; return how many were new."""
+        from include.city_order import proposals
+
+        return proposals.find(site("ingest").warehouse)
+
     @task(outlets=[DEMAND])
     def announce(*, outlet_events) -> list[str]:
         """Wake one build per survey whose standing input differs from its release."""
@@ -116,6 +124,7 @@ def collect_submissions():
     loaded = load(judged)
     answer(loaded)
     loaded >> announce()
+    loaded >> propose_aliases()
 
 
 collect_submissions()

@@ -19,10 +19,10 @@ LAYERS = (
     # Pure: values in, values out; no database, no files but those of the house, no Airflow.
     {
         "binary_workbooks", "cleaning", "disclosure", "drop_dates", "export_csv", "export_page", "export_parquet",
-        "export_workbook", "fillable_form", "formats", "headings", "identifiers", "identity", "kinds", "personal_data",
-        "protocol", "protocol_copy", "protocol_data", "protocol_facts", "protocol_words", "questions", "readings",
-        "release_tables", "sheet_facts", "site", "suites", "surveys", "tables", "text_tables", "values", "verdicts",
-        "zipped",
+        "export_workbook", "fillable_form", "formats", "headings", "identifiers", "identity", "kinds", "likeness",
+        "personal_data", "protocol", "protocol_copy", "protocol_data", "protocol_facts", "protocol_words", "questions",
+        "readings", "release_tables", "sheet_facts", "site", "suites", "surveys", "tables", "text_tables", "values",
+        "verdicts", "zipped",
     },
     # They touch the world: folders, processes, the warehouse.
     {
@@ -30,7 +30,7 @@ LAYERS = (
         "outbox", "references", "releases", "sandbox", "summary", "warehouse",
     },
     # Flows: what tasks call.
-    {"answers", "exports", "forms", "intake", "orders", "preview", "publication"},
+    {"answers", "exports", "forms", "intake", "orders", "preview", "proposals", "publication"},
     # What only DAG files and plugins may import.
     {"orchestration"},
 )  # fmt: skip

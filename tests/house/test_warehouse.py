@@ -142,6 +142,9 @@ MAY: dict[str, dict[str, set[str]]] = {
         # What was loaded never changes: revisions supersede.
         "core.demand_line": {"SELECT", "INSERT"},
         "core.product": {"SELECT", "INSERT"},
+        # What was compared is compared anew when the reference changes.
+        "core.compared_name": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+        "core.alias_candidate": {"SELECT", "INSERT", "UPDATE", "DELETE"},
         "city_order.release": {"SELECT"},
         "city_order.published_release": {"SELECT"},
     },
