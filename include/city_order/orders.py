@@ -173,11 +173,12 @@ def roll_back(dsn: str, survey_code: str, to_release_id: int, who: str, why: str
 def rebuilt(dsn: str, release_id: int) -> Iterator[tuple[Cursor, int]]:
     """Build a release anew from its recorded inputs, by the models of today; none of it has happened afterwards.
 
-    Gives a cursor that sees it, and the number under which it does.
+    Gives a cursor that sees it, with what it changes against the release that it replaced, and the number under which
+    it does.
     """
     with warehouse.transaction(dsn) as cursor:
         recorded = releases.release(cursor, release_id)
-        draft = {**recorded, "replaces_release_id": None, "whole_release_id": None, "as_release_id": release_id}
+        draft = {**recorded, "whole_release_id": None, "as_release_id": release_id}
         cursor.execute("savepoint before_the_rebuild")
         try:
             yield cursor, _fill(cursor, draft)
@@ -304,6 +305,7 @@ def _fill(cursor: Cursor, draft: dict[str, Any]) -> int:
         "release_id": release_id,
         "base_release_id": draft["replaces_release_id"],
         "is_whole": draft["whole_release_id"] is None,
+        "is_roll_back": draft.get("rolled_back_to_release_id") is not None,
         "touched": None,
     }
     filled = {}
@@ -363,6 +365,7 @@ def _build_as(cursor: Cursor, earlier: dict[str, Any], survey_code: str, who: st
         "base_release_id": base["release_id"],
         "as_release_id": earlier_id,
         "is_whole": draft["whole_release_id"] is None,
+        "is_roll_back": True,
         "touched": None,
     }
     releases.fill(cursor, "city_order.input_change", parameters)

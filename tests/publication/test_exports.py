@@ -20,7 +20,17 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from include.city_order import export_csv, export_page, export_parquet, export_workbook, exports, orders, publication
+from include.city_order import (
+    export_csv,
+    export_page,
+    export_parquet,
+    export_workbook,
+    exports,
+    orders,
+    publication,
+    releases,
+    warehouse,
+)
 from include.city_order.release_tables import (
     Column,
     Kind,
@@ -248,14 +258,55 @@ def test_the_published_files_tell_nothing_that_is_withheld(published: tuple[Any,
     ]
 
 
-@pytest.mark.warehouse
-def test_a_rebuild_of_an_earlier_release_exports_the_same_bytes(published: tuple[Any, int], tmp_path: Path):
-    desk, release_id = published
-    folder, _ = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
-    answer(desk, "a", {("chip", 2026): 11})
-    desk.publish()
-    from include.city_order import releases
+def first_night(desk: Any) -> None:
+    for agency in "abc":
+        answer(desk, agency, {("chip", 2026): 10, ("chip", 2027): 20})
+    answer(desk, "depot", {("diode", 2026): 5})
+    kit = {"product": "kit", "unit": "839", "demand_2026": 2}
+    desk.submit("d", [kit, {"product": "pump", "demand_2026": 3, "unit_price_rub": 7, "need_kind": "repair"}])
 
-    with orders.rebuilt(desk.dsns.builder, release_id) as (cursor, draft_id):
-        recorded = releases.release(cursor, release_id)
-        assert exports.files(exports.internal(cursor, recorded, rows_of=draft_id)) == read(folder)
+
+def a_correction_and_a_repetition(desk: Any) -> None:
+    answer(desk, "a", {("chip", 2026): 11})
+    answer(desk, "office", {("diode", 2026): 5, ("relay", 2026): 1})
+
+
+def withdrawals_and_newcomers(desk: Any) -> None:
+    desk.withdraw("d")
+    answer(desk, "depot", {("diode", 2026): 6})
+    for agency in "efg":
+        answer(desk, agency, {("chip", 2026): 9, ("relay", 2027): 4})
+
+
+def another_day_of_the_references(desk: Any) -> None:
+    """The order is built whole."""
+    desk.execute("update reference.survey set reference_version = 'reference-2'")
+    answer(desk, "d", {("pump", 2028): 8})
+
+
+@pytest.mark.warehouse
+def test_a_rebuild_of_every_earlier_release_gives_the_files_of_its_night_byte_for_byte(desk: Any, tmp_path: Path):
+    """What has come since changes nothing: corrections, withdrawals, other terms, a roll-back."""
+    desk.family("office", "depot")
+    written: dict[int, list[Path]] = {}
+    for night in (first_night, a_correction_and_a_repetition, withdrawals_and_newcomers, another_day_of_the_references):
+        night(desk)
+        release_id = desk.publish()
+        publication.disclose(desk.dsns.builder, "ecb-2026")
+        written[release_id] = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
+    again = orders.roll_back(desk.dsns.builder, "ecb-2026", sorted(written)[1], "Иванова", "wrong prices")
+    publication.disclose(desk.dsns.builder, "ecb-2026")
+    written[again] = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
+    kept = {release_id: [read(folder) for folder in folders] for release_id, folders in written.items()}
+    causes = set()
+    for release_id, (internal, shown) in kept.items():
+        with orders.rebuilt(desk.dsns.builder, release_id) as (cursor, draft_id):
+            recorded = releases.release(cursor, release_id)
+            assert exports.files(exports.internal(cursor, recorded, rows_of=draft_id)) == internal
+        with warehouse.transaction(desk.dsns.builder) as cursor:
+            cursor.execute("select * from published.release where release_id = %s", (release_id,))
+            (row,) = warehouse.rows(cursor)
+            assert exports.files(exports.published(cursor, row)) == shown
+        causes |= {row["cause"] for row in csv.DictReader(StringIO(internal["release_change.csv"].decode("utf-8-sig")))}
+    assert len({frozenset(internal.items()) for internal, _ in kept.values()}) == len(kept) == 5
+    assert causes >= {"new_submission", "correction", "withdrawal", "double_counting", "roll_back"}

@@ -30,7 +30,7 @@ select
     input_before.submission_id as submission_before,
     input_after.submission_id as submission_after,
     case
-        when %(as_release_id)s::bigint is not null then 'roll_back'
+        when %(is_roll_back)s then 'roll_back'
         when input_before.submission_id is null then 'new_submission'
         when input_after.submission_id is null then 'withdrawal'
         when input_before.receipt_no <> input_after.receipt_no then 'correction'

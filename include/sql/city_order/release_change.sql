@@ -50,7 +50,7 @@ line as (
     union all
     select
         input.agency_code,
-        case when %(as_release_id)s::bigint is null then 'double_counting' else 'roll_back' end as cause,
+        case when %(is_roll_back)s then 'roll_back' else 'double_counting' end as cause,
         side.is_after,
         demand_line.*
     from counted_anew
