@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down nightly backfill dsn form check backup restore upgrade rotate test test-fast faults lint docs constraints
+.PHONY: help demo up down nightly backfill dsn form check proposals backup restore upgrade rotate test test-fast faults lint docs constraints
 
 help:  ## list the targets
 	@echo "City Order: make <target>"
@@ -40,6 +40,10 @@ form: $(INSTALLED)  ## write the form of a survey to fill in: SURVEY=code [AGENC
 check: $(INSTALLED)  ## say what the night would answer to a file, and touch nothing: FILE= SURVEY= AGENCY= [TO=folder]
 	@test -n "$(FILE)" -a -n "$(SURVEY)" -a -n "$(AGENCY)" || { echo "Say which file, and whose: make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet" >&2; exit 2; }
 	@$(PLATFORM) check --file "$(FILE)" --survey "$(SURVEY)" --agency "$(AGENCY)" --to "$(TO)"
+
+proposals: $(INSTALLED)  ## list names that nobody knows beside those they look like: SURVEY=code [TO=file.csv]
+	@test -n "$(SURVEY)" || { echo "Say which survey's: make proposals SURVEY=ecb-2026" >&2; exit 2; }
+	@$(PLATFORM) proposals --survey "$(SURVEY)" --to "$(TO)"
 
 backup: $(INSTALLED)  ## keep warehouse, archive and answers: TO=folder
 	@test -n "$(TO)" || { echo "Say where to: make backup TO=/srv/backups" >&2; exit 2; }

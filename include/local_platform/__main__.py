@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--survey", required=True)
         command.add_argument("--agency", required=command is check, default="")
         command.add_argument("--to", dest="folder", default="", metavar="FOLDER")
+    proposals = names.add_parser("proposals", help="list names that nobody knows beside those they look like")
+    proposals.add_argument("--survey", required=True)
+    proposals.add_argument("--to", dest="file", default="", metavar="FILE")
     backup = names.add_parser("backup", help="keep warehouse, archive and answers in a folder of backups")
     backup.add_argument("--to", dest="folder", required=True, metavar="FOLDER")
     restore = names.add_parser("restore", help="fill a fresh home from a backup")
@@ -49,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         elif given.command == "check":
             file = _path(given.file)
             commands.check(home, file, given.survey, given.agency, _path(given.folder) if given.folder else file.parent)
+        elif given.command == "proposals":
+            commands.proposals(home, given.survey, _path(given.file) if given.file else None)
         elif given.command == "backup":
             commands.backup(home, _path(given.folder))
         elif given.command == "restore":

@@ -116,6 +116,17 @@ def check(home: Home, file: Path, survey_code: str, agency_code: str, to: Path) 
     print(before_dropping.check(home, file, survey_code, agency_code, to))
 
 
+def proposals(home: Home, survey_code: str, to: Path | None) -> None:
+    """Print names that nobody knows beside those they look like, and how to decide; nothing is changed."""
+    from include.local_platform import review
+
+    if not home.existed:
+        raise PlatformError(f"There is no warehouse yet in {home.root}. Start the platform first: make up")
+    if not _cluster(home).running():
+        raise PlatformError("PostgreSQL is not running. Start it: make up")
+    print(review.listed(home, survey_code, to))
+
+
 def backup(home: Home, folder: Path) -> None:
     """Keep the warehouse, the archive and the answers as they are now, in a folder of backups."""
     from include.local_platform import backup as backups
