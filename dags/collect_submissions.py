@@ -11,7 +11,7 @@ archive, and changes nothing if nothing changed.
 | `read` | parses each file in a sandbox, a chunk per worker slot | `staging.line` |
 | `judge` | checks the whole batch with Great Expectations | `quality.judgement`, `quality.finding` |
 | `load` | lands each submission whole, gives every receipt its verdict | `core.submission`, `core.demand_line` |
-| `propose_aliases` | lists names that nobody knows beside those they look like; merges nothing | `core.alias_proposal` |
+| `propose_aliases` | lists names that nobody knows beside what they look like; merges nothing | `core.alias_proposal` |
 | `answer` | writes each agency's protocol | the outbox |
 | `publish_forms` | lays the form of every open survey beside the answers, if it is new or changed | the outbox |
 | `announce` | wakes one `build_city_order` run per survey whose order is out of date | asset `city_order_demand` |
@@ -29,12 +29,17 @@ backfill the drop dates on which answers to it have already arrived (`make backf
 
 from airflow.sdk import dag, task
 
-from include.city_order.orchestration import DEFAULTS, DEMAND, FIRST_NIGHT, night, nightly, site, slots, today
-
-#: What the UI calls a chunk: "26 receipts from 1".
-CHUNK_LABEL = (
-    "{% set chunk = task.op_kwargs['chunk'] %}"
-    "{{ chunk | length }} receipts{% if chunk %} from {{ chunk[0] }}{% endif %}"
+from include.city_order.orchestration import (
+    CHUNK_LABEL,
+    DEFAULTS,
+    DEMAND,
+    FIRST_NIGHT,
+    announce_demand,
+    night,
+    nightly,
+    site,
+    slots,
+    today,
 )
 
 
@@ -110,12 +115,7 @@ def collect_submissions():
     @task(outlets=[DEMAND])
     def announce(*, outlet_events) -> list[str]:
         """Wake one build per survey whose standing input differs from its release."""
-        from include.city_order import orders
-
-        surveys = orders.surveys_to_build(site("ingest").warehouse)
-        if surveys:
-            outlet_events[DEMAND].add_partitions(surveys)
-        return surveys
+        return announce_demand(outlet_events)
 
     chunks = receive()
     chunks >> publish_forms()

@@ -71,18 +71,18 @@ def receive(site: Site, night: Night, *, slots: int) -> list[list[int]]:
         receipts = cursor.fetchall()
     what = "new drops and all that wait" if night.receives else f"receipts of drop date {night.drop_date}"
     log.info("%d receipts to process: %s", len(receipts), what)
-    return _chunks(receipts, slots)
+    return chunks(receipts, slots)
 
 
-def _chunks(receipts: Sequence[tuple[int, int]], slots: int) -> list[list[int]]:
-    """Receipts by falling size, dealt to the chunk that is lightest so far."""
-    chunks: list[list[int]] = [[] for _ in range(max(1, min(slots, len(receipts))))]
-    weights = [0] * len(chunks)
+def chunks(receipts: Sequence[tuple[int, int]], slots: int) -> list[list[int]]:
+    """Receipts (number, bytes; the largest first), each dealt to the chunk that is lightest so far; at least one."""
+    dealt: list[list[int]] = [[] for _ in range(max(1, min(slots, len(receipts))))]
+    weights = [0] * len(dealt)
     for receipt_no, size_bytes in receipts:
         lightest = weights.index(min(weights))
-        chunks[lightest].append(receipt_no)
+        dealt[lightest].append(receipt_no)
         weights[lightest] += size_bytes + 1
-    return [sorted(chunk) for chunk in chunks]
+    return [sorted(chunk) for chunk in dealt]
 
 
 def _register_new_drops(site: Site) -> None:

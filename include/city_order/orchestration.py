@@ -6,9 +6,11 @@ Nothing is read when a DAG file is parsed: connections and folders are looked up
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, CronDataIntervalTimetable
 
@@ -17,11 +19,20 @@ from include.city_order.drop_dates import Night
 from include.city_order.site import Site
 from include.city_order.vocabulary import MOSCOW
 
+if TYPE_CHECKING:
+    from include.city_order.replay import Asked
+
 #: Wakes `build_city_order`, a partition for each survey whose standing answers differ from its published order.
 DEMAND = Asset("city_order_demand", uri="city-order://core/demand_line")
 
 #: Wakes `approve_release`, a partition for each release that waits for a person: see `questions.key`.
 APPROVAL = Asset("city_order_approval", uri="city-order://city_order/approval")
+
+#: What the UI calls a chunk of receipts: "26 receipts from 1".
+CHUNK_LABEL = (
+    "{% set chunk = task.op_kwargs['chunk'] %}"
+    "{{ chunk | length }} receipts{% if chunk %} from {{ chunk[0] }}{% endif %}"
+)
 
 #: Every task may be repeated, so it is: a lost connection or a killed worker heals by itself.
 DEFAULTS: dict[str, Any] = {
@@ -93,6 +104,41 @@ def export(survey_code: str) -> int:
 
     place = site("builder")
     return len(exports.write(place.warehouse, place.outbox, survey_code))
+
+
+@contextmanager
+def asked_replay(context: Any) -> Iterator[Asked]:
+    """What the form of `replay_survey` asks for; what is wrong with it fails the task at once."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.city_order.forms import Unknown
+    from include.city_order.references import ReferenceError
+    from include.city_order.replay import Asked, CannotReplay
+    from include.city_order.surveys import SurveyError
+
+    given = context["params"]
+    asked = Asked(
+        survey_code=given["survey"],
+        agencies=tuple(given["agencies"]),
+        with_history=given["history"],
+        requested_by=given["who"].strip() or context["dag_run"].triggering_user_name or "not known",
+        reason=given["reason"],
+    )
+    try:
+        yield asked
+    except (CannotReplay, Unknown, SurveyError, ReferenceError) as error:
+        # A mistake in a file or in the form does not heal by trying again.
+        raise AirflowFailException(str(error)) from error
+
+
+def announce_demand(outlet_events: Any) -> list[str]:
+    """Wake one build per survey whose standing input differs from its release; returns the surveys."""
+    from include.city_order import orders
+
+    surveys = orders.surveys_to_build(dsn("ingest"))
+    if surveys:
+        outlet_events[DEMAND].add_partitions(surveys)
+    return surveys
 
 
 def slots() -> int:

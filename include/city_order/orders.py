@@ -73,6 +73,24 @@ def build(dsn: str, survey_code: str) -> int | None:
         return _build(cursor, releases.survey_input(cursor, survey_code))
 
 
+def rehearse(dsn: str, survey_code: str) -> int | None:
+    """Draft the survey's order in a rehearsal of the warehouse; return the draft's number, None if nothing is new.
+
+    Its changes can be looked at until the rehearsal ends. Raises RuntimeError outside of one, LookupError if the
+    warehouse knows no such survey.
+    """
+    if not warehouse.rehearsed_connection(dsn):
+        raise RuntimeError("a release that is only rehearsed must be rolled back: use warehouse.rehearsal")
+    with warehouse.transaction(dsn) as cursor:
+        survey = releases.survey_input(cursor, survey_code)
+        if not releases.has_something_new(survey):
+            return None
+        base = releases.published(cursor, survey_code)
+        release_id = _fill(cursor, _draft(survey, base))
+        _complete(cursor, release_id, base)
+    return release_id
+
+
 def audit(dsn: str, release_id: int) -> None:
     """Hold a release against every audit and rule; a draft that passes becomes audited, any other keeps its status.
 
@@ -231,8 +249,6 @@ def _build(cursor: Cursor, survey: dict[str, Any]) -> int | None:
     if left := _left_unpublished(cursor, draft):
         log.info("Release %s of %s was built before and not published: it is taken up again.", left, survey_code)
         return left
-    if base and base["terms_sha256"] == draft["terms_sha256"]:
-        draft["whole_release_id"] = base["whole_release_id"] or base["release_id"]
 
     cursor.execute("savepoint before_the_draft")
     release_id = _fill(cursor, draft)
@@ -251,12 +267,14 @@ def _build(cursor: Cursor, survey: dict[str, Any]) -> int | None:
 
 def _draft(survey: dict[str, Any], base: dict[str, Any] | None) -> dict[str, Any]:
     """What a release of all that stands would record, if it replaced `base`."""
+    terms = releases.terms_digest(survey)
+    same_terms = base is not None and base["terms_sha256"] == terms
     return {
         "survey_code": survey["survey_code"],
         "replaces_release_id": base["release_id"] if base else None,
-        "whole_release_id": None,
+        "whole_release_id": (base["whole_release_id"] or base["release_id"]) if base and same_terms else None,
         "input_fingerprint": releases.input_digest(survey),
-        "terms_sha256": releases.terms_digest(survey),
+        "terms_sha256": terms,
         "code_version": releases.code_version(),
         "rules_version": survey["rules_version"],
         "reference_version": survey["reference_version"],

@@ -43,10 +43,19 @@ EDGES = {
         "disclose": {"export"},
         "export": set(),
     },
+    "replay_survey": {
+        "rehearse": set(),
+        "begin": {"read", "judge"},
+        "read": {"judge"},
+        "judge": {"load"},
+        "load": {"answer", "announce"},
+        "answer": set(),
+        "announce": set(),
+    },
 }
 
 #: How many runs of a DAG may be active: a question that waits must keep no other from being asked.
-RUNS = {"collect_submissions": 1, "build_city_order": 1, "approve_release": 1000}
+RUNS = {"collect_submissions": 1, "build_city_order": 1, "approve_release": 1000, "replay_survey": 1}
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +154,32 @@ def test_a_question_waits_for_three_days_and_nobody_is_taken_to_have_approved(da
     ask = dags["approve_release"].get_task("ask")
     assert (ask.response_timeout, ask.options, ask.defaults) == (timedelta(days=3), ["Approve", "Reject"], ["Reject"])
     assert list(ask.params) == ["comment"]
+
+
+def test_a_replay_is_a_dry_run_unless_somebody_says_otherwise(dags: dict[str, Any]):
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    form = dags["replay_survey"].params
+    assert form["dry_run"] is True
+    assert form["history"] is False
+    for dry_run, skipped in ((True, "begin"), (False, "rehearse")):
+        with pytest.raises(AirflowSkipException):
+            dags["replay_survey"].get_task(skipped).python_callable(params={"dry_run": dry_run})
+
+
+def test_a_replay_of_what_there_is_not_fails_at_once(
+    dags: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    for kind in ("inbox", "archive", "outbox"):
+        monkeypatch.setenv(f"CITY_ORDER_{kind.upper()}", str(tmp_path / kind))
+    for kind in ("surveys", "reference"):
+        monkeypatch.setenv(f"CITY_ORDER_{kind.upper()}", str(ROOT / "include" / kind))
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_INGEST", "postgresql://nobody@127.0.0.1:1/none")
+    form = {"survey": "ecb-2062", "agencies": [], "reason": "why", "who": "", "history": False}
+    for dry_run, task_id in ((True, "rehearse"), (False, "begin")):
+        with pytest.raises(AirflowFailException, match="did you mean ecb-2026"):
+            dags["replay_survey"].get_task(task_id).python_callable(
+                params={**form, "dry_run": dry_run}, run_id="a run", dag_run=SimpleNamespace(triggering_user_name="me")
+            )

@@ -21,8 +21,8 @@ LAYERS = (
         "binary_workbooks", "cleaning", "disclosure", "drop_dates", "export_csv", "export_page", "export_parquet",
         "export_workbook", "fillable_form", "formats", "headings", "identifiers", "identity", "kinds", "likeness",
         "personal_data", "protocol", "protocol_copy", "protocol_data", "protocol_facts", "protocol_words", "questions",
-        "readings", "release_tables", "sheet_facts", "site", "suites", "surveys", "tables", "text_tables", "values",
-        "verdicts", "zipped",
+        "readings", "release_tables", "replay_words", "sheet_facts", "site", "suites", "surveys", "tables",
+        "text_tables", "values", "verdicts", "zipped",
     },
     # They touch the world: folders, processes, the warehouse.
     {
@@ -30,7 +30,7 @@ LAYERS = (
         "outbox", "references", "releases", "sandbox", "summary", "warehouse",
     },
     # Flows: what tasks call.
-    {"answers", "exports", "forms", "intake", "orders", "preview", "proposals", "publication"},
+    {"answers", "exports", "forms", "intake", "orders", "preview", "proposals", "publication", "replay"},
     # What only DAG files and plugins may import.
     {"orchestration"},
 )  # fmt: skip

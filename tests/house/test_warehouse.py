@@ -115,6 +115,14 @@ def schemas_of(held: set[tuple[str, str]], *kinds: str) -> set[str]:
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
+#: What a release sets anew, and what it is made from.
+DRAFTED = (
+    "city_order.input_change", "city_order.touched_product", "city_order.submission_total",
+    "city_order.release_total", "city_order.release_change", "city_order.release_input_version",
+    "city_order.product_version", "city_order.order_line_version", "city_order.order_line_by_need_kind_version",
+    "city_order.exclusion_version", "city_order.surplus_version", "city_order.double_counting_version",
+)  # fmt: skip
+
 #: All that each role may do, by schema or by table; of everything else it must be refused.
 MAY: dict[str, dict[str, set[str]]] = {
     "analyst": {
@@ -145,8 +153,10 @@ MAY: dict[str, dict[str, set[str]]] = {
         # What was compared is compared anew when the reference changes.
         "core.compared_name": {"SELECT", "INSERT", "UPDATE", "DELETE"},
         "core.alias_candidate": {"SELECT", "INSERT", "UPDATE", "DELETE"},
-        "city_order.release": {"SELECT"},
-        "city_order.published_release": {"SELECT"},
+        "city_order": {"SELECT"},
+        # What it drafts in a rehearsal cannot be committed: see what ingest can keep of an order, below.
+        "city_order.release": {"SELECT", "INSERT", "UPDATE"},
+        **{table: {"SELECT", "INSERT"} for table in DRAFTED},
     },
     "builder": {
         "reference": {"SELECT"},
@@ -389,3 +399,29 @@ def test_the_builder_cannot_change_a_published_release(warehouse: Any):
         with pytest.raises(psycopg2.Error, match=law), builder, builder.cursor() as cursor:
             cursor.execute(statement, {"release": row[0]})
     builder.close()
+
+
+def test_ingest_can_keep_nothing_of_an_order(warehouse: Any, query: Any):
+    """It drafts releases in dry runs of a replay, which are rolled back; nothing else becomes of its rights."""
+    query(
+        "insert into reference.survey values ('ecb-2026', 'ecb', '', '2026-01-01', '2026-12-31', '2026-01-01',"
+        " '2026-01-01', '', '') returning survey_code"
+    )
+    draft = (
+        "insert into city_order.release (survey_code, status, input_fingerprint, code_version, rules_version,"
+        " reference_version, sql_version) values ('ecb-2026', 'draft', '', '', '', '', '') returning release_id"
+    )
+    ((of_the_builder,),) = query(draft)
+    ingest = psycopg2.connect(warehouse.ingest)
+    total = "insert into city_order.release_total values (%s, '796', 2026, 1, 1, 0)"
+    with pytest.raises(psycopg2.Error, match="did not begin"), ingest, ingest.cursor() as cursor:
+        cursor.execute(total, (of_the_builder,))
+    with pytest.raises(psycopg2.Error, match="only rehearses"), ingest, ingest.cursor() as cursor:
+        cursor.execute("update city_order.release set figures_sha256 = ''")
+    with pytest.raises(psycopg2.Error, match="only rehearses"), ingest, ingest.cursor() as cursor:
+        cursor.execute(draft)
+        (own,) = cursor.fetchone() or (None,)
+        cursor.execute(total, (own,))
+    ingest.close()
+    assert query("select release_id, figures_sha256 from city_order.release") == [(of_the_builder, None)]
+    assert query("select count(*) from city_order.release_total") == [(0,)]
