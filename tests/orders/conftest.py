@@ -27,6 +27,14 @@ def table(text: str) -> list[dict[str, str]]:
     ]
 
 
+def rows_of(cursor: Cursor, name: str, release_id: int) -> list[dict[str, Any]]:
+    """What a release holds in one of its tables; numbers as Decimal."""
+    if name == "submission_total":
+        name = "submission_total inner join city_order.release_input using (submission_id)"
+    cursor.execute(f"select * from city_order.{name} where release_id = %s", (release_id,))
+    return warehouse.rows(cursor)
+
+
 class Desk:
     """Lands submissions in the warehouse of one test, as its owner.
 
@@ -221,10 +229,7 @@ class Desk:
 
     def rows(self, name: str, release_id: int) -> list[dict[str, Any]]:
         """What a release holds in one of its tables; numbers as Decimal."""
-        if name == "submission_total":
-            name = "submission_total inner join city_order.release_input using (submission_id)"
-        self.cursor.execute(f"select * from city_order.{name} where release_id = %s", (release_id,))
-        return warehouse.rows(self.cursor)
+        return rows_of(self.cursor, name, release_id)
 
     def figures(self, release_id: int) -> str:
         return releases.figures_digest(self.cursor, release_id)
