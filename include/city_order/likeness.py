@@ -329,7 +329,8 @@ def _slip(one: str, other: str) -> Likeness | None:
     if len(mine) == len(theirs) == 2 and mine == theirs[::-1]:
         if mine.isdigit():
             return Likeness(40, f"digits «{theirs}» exchanged: usually another part")
-        return Likeness(85 if _is_letters(*mine) else 60, f"«{theirs}» exchanged")
+        # A letter among digits is a decimal point (4K7), or a code.
+        return Likeness(85, f"«{theirs}» exchanged") if _is_letters(*mine) else None
     if len(mine) == len(theirs) == 1:
         if {mine, theirs} == {",", "."}:
             return Likeness(93, "a comma for a point, or the other way round")

@@ -99,6 +99,7 @@ def test_what_looks_alike_says_how(typed: str, known: str, score: int, reason: s
         ("1986ВЕ92Т", "1986ВЕ92У"),
         ("КТ815Б", "КТ815Г"),
         ("IRLZ44NPBF", "IRFZ44NPBF"),
+        ("RC0805FR-074K7L", "RC0805FR-0747KL"),
         ("Р1-12-0,125-1 МОм", "Р1-12-0,125-1 кОм"),
         ("S5", "Z2"),
         # Nothing to go by, or nothing to ask.
