@@ -42,7 +42,8 @@ def listed(home: Home, survey_code: str, to: Path | None) -> str:
         f"  not the same: {reference}/rejected_aliases.csv, with the reason too, and nobody is asked again:",
         f"    {proposals.rejection(first, today)}",
         f"  then see what it would change: make replay SURVEY={survey_code} DRY_RUN=1",
-        f"  and let it count: make replay SURVEY={survey_code}. Taking the line out again takes the decision back",
+        f'  and let it count: make replay SURVEY={survey_code} REASON="names decided"',
+        "Whoever takes the line out again, and replays, has the order as it was.",
     ]
     if to:
         try:

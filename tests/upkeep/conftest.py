@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from include.city_order import answers, gate, orders
+from include.city_order import answers, gate, orders, proposals
 from include.city_order.site import Site
 from include.local_platform import postgres
 from tests.conftest import Warehouse
@@ -51,8 +51,9 @@ def databases(admin_dsn: str, template: tuple[str, dict[str, str]]) -> Iterator[
 
 
 def one_night(warehouse: Warehouse, site: Site) -> None:
-    """What the nightly run does: collect, answer, and publish whatever is to be built."""
+    """What the nightly run does: collect, answer, propose aliases, and publish whatever is to be built."""
     answers.write(site, collect(site))
+    proposals.find(site.warehouse)
     for survey in orders.surveys_to_build(warehouse.builder):
         release = orders.build(warehouse.builder, survey)
         assert release
@@ -64,13 +65,16 @@ def one_night(warehouse: Warehouse, site: Site) -> None:
 
 
 def leave_drops(site: Site) -> None:
-    """Drops of every kind: accepted, with warnings, partly, repeated, corrected, rejected, quarantined."""
+    """Drops of every kind: accepted, with warnings, partly, repeated, corrected, rejected, quarantined.
+
+    One of them has a letter for a digit: its part is proposed for review.
+    """
     agency = "ecb-2026/dep-it"
-    leave(site, f"{agency}/заявка.csv", answer({"demand_2026": "10"}, {"part_number": "STM32F407VGT6"}))
+    leave(site, f"{agency}/заявка.csv", answer({"demand_2026": "10"}, {"part_number": "STM32F4O7VGT6"}))
     leave(
         site,
         f"{agency}/она же.csv",
-        answer({"demand_2026": "10"}, {"part_number": "STM32F407VGT6"}),
+        answer({"demand_2026": "10"}, {"part_number": "STM32F4O7VGT6"}),
         "2026-11-10 13:00",
     )
     leave(site, "ecb-2026/metro-fict/заявка.csv", answer({"demand_2026": "7", "unit": "упак"}, {"part_number": ""}))
