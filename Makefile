@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down nightly backfill dsn form check proposals backup restore upgrade rotate test test-fast faults lint docs constraints
+.PHONY: help demo up down nightly backfill dsn form check brake lift-brake roll-back proposals backup restore upgrade rotate test test-fast faults lint docs constraints
 
 help:  ## list the targets
 	@echo "City Order: make <target>"
@@ -40,6 +40,19 @@ form: $(INSTALLED)  ## write the form of a survey to fill in: SURVEY=code [AGENC
 check: $(INSTALLED)  ## say what the night would answer to a file, and touch nothing: FILE= SURVEY= AGENCY= [TO=folder]
 	@test -n "$(FILE)" -a -n "$(SURVEY)" -a -n "$(AGENCY)" || { echo "Say which file, and whose: make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet" >&2; exit 2; }
 	@$(PLATFORM) check --file "$(FILE)" --survey "$(SURVEY)" --agency "$(AGENCY)" --to "$(TO)"
+
+# A reason is a sentence of a person: the shell takes it from the environment, whatever is quoted in it.
+brake: $(INSTALLED)  ## stop publishing a survey: SURVEY=code REASON="why" [WHO=name]
+	@test -n "$(SURVEY)" -a -n "$$REASON" || { echo 'Say which survey, and why: make brake SURVEY=ecb-2026 REASON="prices look wrong"' >&2; exit 2; }
+	@$(PLATFORM) brake --survey "$(SURVEY)" --reason "$$REASON" --who "$$WHO"
+
+lift-brake: $(INSTALLED)  ## let releases of a survey be published again: SURVEY=code [WHO=name]
+	@test -n "$(SURVEY)" || { echo "Say which survey: make lift-brake SURVEY=ecb-2026" >&2; exit 2; }
+	@$(PLATFORM) lift-brake --survey "$(SURVEY)" --who "$$WHO"
+
+roll-back: $(INSTALLED)  ## let readers see again what a release said: SURVEY=code RELEASE=number REASON="why" [WHO=name]
+	@test -n "$(SURVEY)" -a -n "$(RELEASE)" -a -n "$$REASON" || { echo 'Say which survey, to which release, and why: make roll-back SURVEY=ecb-2026 RELEASE=12 REASON="wrong prices"' >&2; exit 2; }
+	@$(PLATFORM) roll-back --survey "$(SURVEY)" --release "$(RELEASE)" --reason "$$REASON" --who "$$WHO"
 
 proposals: $(INSTALLED)  ## list names that nobody knows beside those they look like: SURVEY=code [TO=file.csv]
 	@test -n "$(SURVEY)" || { echo "Say which survey's: make proposals SURVEY=ecb-2026" >&2; exit 2; }

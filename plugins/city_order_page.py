@@ -21,9 +21,14 @@ pre {{ font-size: .85rem; line-height: 1.4; overflow-x: auto }}
 </style></head><body>
 <h1>City Order</h1>
 <p>What came in, and what was made of it. The wording is explained in docs/glossary.md.</p>
-<pre>{summary}</pre>
+{questions}<pre>{summary}</pre>
 </body></html>
 """
+
+_QUESTIONS = (
+    "<p><strong>Waiting for a person:</strong> {releases}. "
+    '<a href="/required_actions?response_received=false" target="_top">Decide under Required Actions</a>.</p>\n'
+)
 
 app = FastAPI(title="City Order", dependencies=[Depends(requires_access_view(AccessView.WEBSITE))])
 
@@ -31,9 +36,12 @@ app = FastAPI(title="City Order", dependencies=[Depends(requires_access_view(Acc
 @app.get("/", response_class=HTMLResponse)
 def page() -> str:
     """The summary of the warehouse as it is now. Names in it come from drops, so everything is escaped."""
-    from include.city_order import orchestration, summary
+    from include.city_order import gate, orchestration, summary
 
-    return _PAGE.format(summary=html.escape(summary.render(orchestration.dsn("analyst"))))
+    analyst = orchestration.dsn("analyst")
+    waiting = [f"release {found['release_id']} of {found['survey_code']}" for found in gate.waiting(analyst)]
+    questions = _QUESTIONS.format(releases=html.escape(", ".join(waiting))) if waiting else ""
+    return _PAGE.format(questions=questions, summary=html.escape(summary.render(analyst)))
 
 
 class CityOrderPlugin(AirflowPlugin):

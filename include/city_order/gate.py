@@ -30,10 +30,12 @@ class NothingToAsk(Exception):
 def set_brake(dsn: str, survey_code: str, who: str, why: str) -> str:
     """Stop publishing a survey until the brake is lifted: releases are built and audited all the same.
 
-    Returns a sentence; a brake that is set already stays as it is. Raises ValueError without `who` or `why`.
+    Returns a sentence; a brake that is set already stays as it is. Raises ValueError without `who` or `why`,
+    LookupError if the warehouse knows no such survey.
     """
     demand_told(who=who, why=why)
     with warehouse.transaction(dsn) as cursor:
+        _expect_known(cursor, survey_code)
         # A publication that is under way ends before the brake is set: after that, there is none.
         warehouse.lock(cursor, f"publish {survey_code}")
         cursor.execute(
@@ -51,6 +53,7 @@ def lift_brake(dsn: str, survey_code: str, who: str) -> str:
     """Let releases of a survey be published again. Returns a sentence; LookupError if no brake is set."""
     demand_told(who=who)
     with warehouse.transaction(dsn) as cursor:
+        _expect_known(cursor, survey_code)
         cursor.execute(
             "update city_order.brake set lifted_at = now(), lifted_by = %s"
             " where survey_code = %s and lifted_at is null",
@@ -131,7 +134,7 @@ def ask(dsn: str, partition_key: str, run_id: str, *, in_any_case: bool = False)
     survey_code, release_id = questions.release_of(partition_key)
     with warehouse.transaction(dsn) as cursor:
         cursor.execute(
-            "select approval.*, clock_timestamp() < approval.open_until as is_open"
+            "select approval.*, clock_timestamp() < approval.expires_at as is_open"
             " from city_order.release left join city_order.approval using (release_id)"
             " where release.release_id = %s and release.survey_code = %s for update of release",
             (release_id, survey_code),
@@ -147,7 +150,7 @@ def ask(dsn: str, partition_key: str, run_id: str, *, in_any_case: bool = False)
         if approval["is_open"] and approval["asked_in_run"] != run_id and not in_any_case:
             raise NothingToAsk(f"Release {release_id} of {survey_code} is asked about in {approval['asked_in_run']}.")
         cursor.execute(
-            "update city_order.approval set asked_in_run = %s, open_until = clock_timestamp() + %s"
+            "update city_order.approval set asked_in_run = %s, expires_at = clock_timestamp() + %s"
             " where release_id = %s",
             (run_id, DECISION_PATIENCE, release_id),
         )
@@ -238,6 +241,13 @@ _THEN = {
 
 def _sentence(words: str) -> str:
     return f"{words[0].upper()}{words[1:]}."
+
+
+def _expect_known(cursor: Cursor, survey_code: str) -> None:
+    cursor.execute("select survey_code from reference.survey order by survey_code")
+    known = [code for (code,) in cursor]
+    if survey_code not in known:
+        raise LookupError(f"The warehouse knows no survey {survey_code!r}. It knows: {', '.join(known) or 'none'}.")
 
 
 def _brake(cursor: Cursor, survey_code: str) -> dict[str, Any] | None:

@@ -187,6 +187,17 @@ def roll_back(dsn: str, survey_code: str, to_release_id: int, who: str, why: str
     return release_id
 
 
+def roll_back_choices(dsn: str, survey_code: str) -> list[int]:
+    """The releases of a survey that can be rolled back to, the latest first."""
+    with warehouse.transaction(dsn) as cursor:
+        cursor.execute(
+            "select release_id from city_order.release where survey_code = %s and status = %s"
+            " and terms_sha256 is not null order by release_id desc",
+            (survey_code, ReleaseStatus.SUPERSEDED),
+        )
+        return [release_id for (release_id,) in cursor]
+
+
 @contextmanager
 def rebuilt(dsn: str, release_id: int) -> Iterator[tuple[Cursor, int]]:
     """Build a release anew from its recorded inputs, by the models of today; none of it has happened afterwards.

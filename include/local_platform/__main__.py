@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
 import sys
 from datetime import date, datetime
@@ -35,6 +36,15 @@ def main(arguments: list[str] | None = None) -> int:
     proposals = names.add_parser("proposals", help="list names that nobody knows beside those they look like")
     proposals.add_argument("--survey", required=True)
     proposals.add_argument("--to", dest="file", default="", metavar="FILE")
+    brake = names.add_parser("brake", help="stop publishing a survey")
+    lift_brake = names.add_parser("lift-brake", help="let releases of a survey be published again")
+    roll_back = names.add_parser("roll-back", help="let readers see again what an earlier release said")
+    roll_back.add_argument("--release", required=True, metavar="NUMBER")
+    for command in (brake, lift_brake, roll_back):
+        command.add_argument("--survey", required=True)
+        command.add_argument("--who", default="", help="who decides; otherwise the user of this machine")
+        if command is not lift_brake:
+            command.add_argument("--reason", required=True)
     backup = names.add_parser("backup", help="keep warehouse, archive and answers in a folder of backups")
     backup.add_argument("--to", dest="folder", required=True, metavar="FOLDER")
     restore = names.add_parser("restore", help="fill a fresh home from a backup")
@@ -54,6 +64,13 @@ def main(arguments: list[str] | None = None) -> int:
             commands.check(home, file, given.survey, given.agency, _path(given.folder) if given.folder else file.parent)
         elif given.command == "proposals":
             commands.proposals(home, given.survey, _path(given.file) if given.file else None)
+        elif given.command == "brake":
+            commands.brake(home, given.survey, given.reason, given.who or getpass.getuser())
+        elif given.command == "lift-brake":
+            commands.lift_brake(home, given.survey, given.who or getpass.getuser())
+        elif given.command == "roll-back":
+            release_id = _number("RELEASE", given.release)
+            commands.roll_back(home, given.survey, release_id, given.reason, given.who or getpass.getuser())
         elif given.command == "backup":
             commands.backup(home, _path(given.folder))
         elif given.command == "restore":
@@ -77,6 +94,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _path(text: str) -> Path:
     return Path(text).expanduser().resolve()
+
+
+def _number(variable: str, text: str) -> int:
+    """The number that the Makefile's variable gives. Raises PlatformError."""
+    if not (text.isascii() and text.isdecimal()):
+        raise PlatformError(f"{variable}={text} is not a number: write it like {variable}=12")
+    return int(text)
 
 
 def _drop_date(variable: str, text: str) -> date:

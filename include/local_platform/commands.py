@@ -109,11 +109,32 @@ def check(home: Home, file: Path, survey_code: str, agency_code: str, to: Path) 
     """Print what the night would answer to a file, write its protocol into a folder, and touch nothing else."""
     from include.local_platform import before_dropping
 
-    if not home.existed:
-        raise PlatformError(f"There is no warehouse yet in {home.root}. Start the platform first: make up")
-    if not _cluster(home).running():
-        raise PlatformError("PostgreSQL is not running. Start it: make up")
+    _expect_warehouse(home)
     print(before_dropping.check(home, file, survey_code, agency_code, to))
+
+
+def brake(home: Home, survey_code: str, why: str, who: str) -> None:
+    """Stop publishing a survey until the brake is lifted."""
+    from include.local_platform import steering
+
+    _expect_warehouse(home)
+    print(steering.brake(home, survey_code, why, who))
+
+
+def lift_brake(home: Home, survey_code: str, who: str) -> None:
+    """Let releases of a survey be published again."""
+    from include.local_platform import steering
+
+    _expect_warehouse(home)
+    print(steering.lift_brake(home, survey_code, who))
+
+
+def roll_back(home: Home, survey_code: str, release_id: int, why: str, who: str) -> None:
+    """Let readers see again what an earlier release said."""
+    from include.local_platform import steering
+
+    _expect_warehouse(home)
+    print(steering.roll_back(home, survey_code, release_id, why, who))
 
 
 def proposals(home: Home, survey_code: str, to: Path | None) -> None:
@@ -219,6 +240,14 @@ def demo(home: Home) -> None:
         'Next: `psql "$(make dsn)" -c "select * from city_order.current_order_line"` shows the whole order, '
         "`make nightly` collects new drops, `make down` stops everything"
     )
+
+
+def _expect_warehouse(home: Home) -> None:
+    """Raise PlatformError if PostgreSQL does not run."""
+    if not home.existed:
+        raise PlatformError(f"There is no warehouse yet in {home.root}. Start the platform first: make up")
+    if not _cluster(home).running():
+        raise PlatformError("PostgreSQL is not running. Start it: make up")
 
 
 def _start_databases(home: Home) -> None:

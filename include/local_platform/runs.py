@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from typing import Any
 
-from include.city_order import orders, summary
+from include.city_order import gate, orders, summary
 from include.city_order.drop_dates import drop_date
 from include.city_order.vocabulary import MOSCOW
 from include.local_platform import postgres
@@ -19,6 +19,7 @@ from include.local_platform.rest import Airflow
 
 COLLECT = "collect_submissions"
 BUILD = "build_city_order"
+APPROVE = "approve_release"
 
 ENDED = ("success", "failed")
 ACTIVE = {"state": ["queued", "running"]}
@@ -117,10 +118,10 @@ def drop_date_bounds(first: date, last: date) -> tuple[str, str]:
 
 
 def _expect_dags(airflow: Airflow, patience_s: float = 60) -> dict[str, Any]:
-    """Wait until Airflow knows both DAGs; return the details of COLLECT. Raises PlatformError."""
+    """Wait until Airflow knows the DAGs; return the details of COLLECT. Raises PlatformError."""
     deadline = time.monotonic() + patience_s
     while True:
-        found = {dag_id: airflow.dag(dag_id) for dag_id in (COLLECT, BUILD)}
+        found = {dag_id: airflow.dag(dag_id) for dag_id in (COLLECT, BUILD, APPROVE)}
         missing = [dag_id for dag_id, details in found.items() if not details]
         if not missing:
             break
@@ -233,8 +234,27 @@ def _finish_builds(home: Home, airflow: Airflow, began: datetime, patience_s: fl
             )
         time.sleep(POLL_S)
     print(summary.render(analyst), flush=True)
+    if held:
+        _tell_held(airflow, analyst, held)
+
+
+def _tell_held(airflow: Airflow, analyst: str, held: dict[str, str], patience_s: float = 60) -> None:
+    """Say why surveys are held back, and where a person decides."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        questions = {found["survey_code"]: found["asked_in_run"] for found in gate.waiting(analyst)}
+        to_ask = [survey for survey in held if survey in questions and not questions[survey]]
+        if not to_ask or time.monotonic() > deadline:
+            break
+        time.sleep(POLL_S)
     for survey, why in held.items():
         print(f"\nHeld: {survey}. {why}", flush=True)
+        if run_id := questions.get(survey):
+            print(f"  Decide: {airflow.link(APPROVE, run_id)}/tasks/ask/required_actions", flush=True)
+        elif survey in questions:
+            print(f"  No run of {APPROVE} asks yet: {airflow.ui}/dags/{APPROVE}", flush=True)
+    if questions:
+        print(f"\nAll questions: {airflow.ui}/required_actions?response_received=false", flush=True)
 
 
 def _instant(text: str) -> datetime:

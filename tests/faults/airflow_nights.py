@@ -84,7 +84,7 @@ STAGES = {
         Stage(COLLECT, "answer", "landing.receipt", 0.4),
         Stage(COLLECT, "announce", "city_order.published_release", 0.15, "access exclusive"),
         Stage(BUILD, "build", "city_order.order_line_version", 0.4),
-        Stage(BUILD, "audit", "city_order.release", 0.15),
+        Stage(BUILD, "audit", "city_order.release", 4),
         Stage(BUILD, "publish", "city_order.published_release", 0.15),
     )
 }

@@ -77,7 +77,7 @@ def _audit(world: World, run: Run, survey: str) -> Any:
 
 def _publish(world: World, run: Run, survey: str) -> Any:
     release_id = run.results[f"build {survey}"]
-    with contextlib.suppress(orders.Overtaken):  # the task is skipped
+    with contextlib.suppress(orders.Overtaken, gate.Decided):  # the task is skipped
         try:
             orders.publish(world.builder, release_id)
         except gate.Held:

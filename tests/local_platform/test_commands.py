@@ -103,9 +103,15 @@ def test_backup_and_restore_ask_for_their_folder(checkout: Path, target: str, wo
         (["check", "FILE=a.xlsx", "SURVEY=ecb-2026"], "make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet"),
         (["check", "FILE=a.xlsx", "AGENCY=gorsvet"], "make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet"),
         (["check", "SURVEY=ecb-2026", "AGENCY=gorsvet"], "make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet"),
+        (["brake", "SURVEY=ecb-2026"], 'make brake SURVEY=ecb-2026 REASON="'),
+        (["brake", "REASON=wrong"], 'make brake SURVEY=ecb-2026 REASON="'),
+        (["lift-brake"], "make lift-brake SURVEY=ecb-2026"),
+        (["roll-back", "SURVEY=ecb-2026", "RELEASE=12"], 'RELEASE=12 REASON="'),
+        (["roll-back", "SURVEY=ecb-2026", "REASON=wrong"], 'RELEASE=12 REASON="'),
+        (["roll-back", "RELEASE=12", "REASON=wrong"], 'RELEASE=12 REASON="'),
     ],
 )
-def test_form_and_check_ask_for_what_they_need(checkout: Path, words: list[str], told: str) -> None:
+def test_commands_ask_for_what_they_need(checkout: Path, words: list[str], told: str) -> None:
     (checkout / ".venv").mkdir()
     (checkout / ".venv" / "installed").touch()
     done = _make(checkout, *words)
@@ -151,9 +157,22 @@ def test_an_upgrade_that_cannot_pull_starts_the_old_code_again(checkout: Path, c
     assert (cloned / "calls").read_text().splitlines() == ["down by first", "up by first"]
 
 
+def test_a_reason_arrives_as_it_was_typed(cloned: Path) -> None:
+    python = cloned / ".venv/bin/python"
+    python.write_text('#!/bin/sh\nfor word; do echo "$word"; done >>calls\n')
+    reason = "цены «не те», \"10\" `x` 'y'; нет"
+    assert _make(cloned, "brake", "SURVEY=ecb-2026", f"REASON={reason}", "WHO=О'Коннор").returncode == 0
+    said = ["brake", "--survey", "ecb-2026", "--reason", reason, "--who", "О'Коннор"]
+    assert (cloned / "calls").read_text().splitlines() == ["-m", "include.local_platform", *said]
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
-    [(["backup", "--to", "backups"], "Start the platform first: make up"), (["rotate"], "`make up` makes them")],
+    [
+        (["backup", "--to", "backups"], "Start the platform first: make up"),
+        (["brake", "--survey", "ecb-2026", "--reason", "x"], "Start the platform first: make up"),
+        (["rotate"], "`make up` makes them"),
+    ],
 )
 def test_upkeep_of_a_home_that_never_was_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str], words: str

@@ -130,11 +130,11 @@ def test_a_declined_release_is_not_published_until_the_input_changes(desk: Any) 
     desk.submit("depot", [_ask("chip", 100_000)])
     slip = _audited(desk)
     gate.decide(desk.dsns.builder, slip, approve=False, who="Петров", comment=" a unit slip ")
-    with pytest.raises(gate.Held, match="was declined by Петров: a unit slip. What is published stays until"):
+    with pytest.raises(gate.Held, match=r"was declined by Петров: a unit slip\. What is published stays until"):
         orders.publish(desk.dsns.builder, slip)
     again = gate.decide(desk.dsns.builder, slip, approve=False, who="Another")
     assert again == f"Release {slip} was declined by Петров: a unit slip."
-    with pytest.raises(gate.Decided, match="changes nothing: .* was declined by Петров: a unit slip, and that stays"):
+    with pytest.raises(gate.Decided, match=r"changes nothing: .* was declined by Петров: a unit slip, and that stays"):
         gate.decide(desk.dsns.builder, slip, approve=True, who="Another")
     with pytest.raises(psycopg2.errors.RaiseException, match="was decided before"):
         desk.execute("update city_order.approval set decision = 'approved'")
@@ -223,7 +223,7 @@ def test_what_nobody_decides_is_asked_again_by_the_next_night(desk: Any) -> None
     assert key == f"ecb-2026:{waits}"
     gate.ask(desk.dsns.builder, key, "first run")
     assert gate.expire(desk.dsns.builder, waits, "first run") == f"Release {waits} was not decided in time."
-    with pytest.raises(gate.Held, match="was not decided in time. The next night builds it anew, and asks again."):
+    with pytest.raises(gate.Held, match=r"was not decided in time\. The next night builds it anew, and asks again\."):
         orders.publish(desk.dsns.builder, waits)
     with pytest.raises(gate.Decided, match="was not decided in time, and that stays"):
         gate.decide(desk.dsns.builder, waits, approve=True, who="Петров")
@@ -250,7 +250,7 @@ def test_a_release_is_asked_about_in_one_run(desk: Any) -> None:
     (waiting,) = gate.waiting(desk.dsns.analyst)
     assert waiting["asked_in_run"] == "by hand"
     # Its run is lost: when the time is over, another asks.
-    desk.execute("update city_order.approval set open_until = now() - interval '1 second'")
+    desk.execute("update city_order.approval set expires_at = now() - interval '1 second'")
     gate.ask(desk.dsns.builder, key, "next night")
     gate.decide(desk.dsns.builder, waits, approve=True, who="Петров", comment="ok")
     with pytest.raises(gate.NothingToAsk, match=f"^Release {waits} was approved by Петров: ok.$"):

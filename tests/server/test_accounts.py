@@ -25,8 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.warehouse]
 
 RUNS = "/api/v2/dags/collect_submissions/dagRuns"
+QUESTIONS = "/api/v2/dags/approve_release/dagRuns"
 
-#: What changes something, or shows who is there: method, path, body. A run `seen` is there.
+#: What changes something, or shows who is there: method, path, body. A run `seen` is there, and a question `asked`.
 DEEDS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "trigger": ("POST", RUNS, {"logical_date": None}),
     "clear": (
@@ -46,6 +47,11 @@ DEEDS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
             "to_date": "2026-11-10T23:00:00+03:00",
         },
     ),
+    "answer": (
+        "PATCH",
+        f"{QUESTIONS}/asked/taskInstances/ask/-1/hitlDetails",
+        {"chosen_options": ["Approve"], "params_input": {"comment": "seen"}},
+    ),
     "connection": ("POST", "/api/v2/connections", {"connection_id": "theirs", "conn_type": "postgres"}),
     "accounts": ("GET", "/auth/fab/v1/users", None),
 }
@@ -53,8 +59,8 @@ DEEDS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
 #: docs/server.md says the same in words.
 MAY = {
     "Viewer": set(),
-    "User": {"trigger", "clear", "mark", "delete", "pause", "backfill"},
-    "Op": {"trigger", "clear", "mark", "delete", "pause", "backfill", "connection"},
+    "User": {"trigger", "clear", "mark", "delete", "pause", "backfill", "answer"},
+    "Op": {"trigger", "clear", "mark", "delete", "pause", "backfill", "answer", "connection"},
     "Admin": set(DEEDS),
 }
 
@@ -178,10 +184,26 @@ def ui(
             account |= {"first_name": role, "last_name": role, "email": f"{role}@example.org"}
             made = here.ask("Admin", "POST", "/auth/fab/v1/users", account)
             assert made.is_success, made.text
+        _ask_a_question(here, connections["airflow"])
         yield here
     finally:
         server.kill()
         server.wait()
+
+
+def _ask_a_question(ui: Ui, airflow_dsn: str) -> None:
+    """A run `asked` whose task waits for an answer, as a scheduler would leave it."""
+    made = ui.ask("Admin", "POST", QUESTIONS, {"logical_date": None, "dag_run_id": "asked"})
+    assert made.is_success, made.text
+    with closing(psycopg2.connect(airflow_dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(
+            """
+            insert into hitl_detail (ti_id, options, subject, multiple, params, params_input, created_at)
+            select id, '["Approve", "Reject"]', 'Publish it?', false, '{}', '{}', now() from task_instance
+            where dag_id = 'approve_release' and run_id = 'asked' and task_id = 'ask'
+            """
+        )
+        assert cursor.rowcount == 1
 
 
 def _wait(ui: Ui, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -209,7 +231,7 @@ def test_init_makes_the_administrator_once_and_its_password_is_the_secrets(ui: U
 @pytest.mark.parametrize("role", MAY)
 def test_everyone_with_an_account_sees_the_dags_the_runs_and_the_page(ui: Ui, role: str) -> None:
     dags = ui.ask(role, "GET", "/api/v2/dags").json()["dags"]
-    assert {dag["dag_id"] for dag in dags} == {"collect_submissions", "build_city_order"}
+    assert {dag["dag_id"] for dag in dags} == {path.stem for path in (ROOT / "dags").glob("*.py")}
     ui.ask("Admin", "POST", RUNS, {"logical_date": None, "dag_run_id": "seen"})
     assert "seen" in {run["dag_run_id"] for run in ui.ask(role, "GET", RUNS).json()["dag_runs"]}
     page = ui.ask(role, "GET", "/city-order/")
@@ -226,6 +248,13 @@ def test_a_role_may_do_what_is_its_and_is_refused_the_rest(ui: Ui, role: str) ->
     # 409: what another role had made before is there.
     assert {deed for deed, status in answers.items() if status in (200, 201, 204, 409)} == MAY[role], answers
     assert {deed for deed, status in answers.items() if status == 403} == set(DEEDS) - MAY[role], answers
+
+
+def test_whoever_answered_is_named(ui: Ui) -> None:
+    for role in MAY:
+        ui.ask(role, *DEEDS["answer"])
+    (question,) = ui.ask("Viewer", "GET", f"{QUESTIONS}/asked/hitlDetails").json()["hitl_details"]
+    assert (question["chosen_options"], question["responded_by_user"]["name"]) == (["Approve"], "user")
 
 
 def test_what_a_viewer_was_refused_left_nothing_behind(ui: Ui) -> None:

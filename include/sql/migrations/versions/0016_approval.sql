@@ -3,16 +3,16 @@ alter table city_order.approval
 drop constraint approval_decision_check,
 drop constraint approval_check,
 add column asked_in_run text,
-add column open_until timestamptz,
+add column expires_at timestamptz,
 add constraint approval_decision_check check (decision in ('approved', 'declined', 'expired', 'overtaken')),
 add constraint approval_decided_by_check
 check ((decided_by is not null) = coalesce(decision in ('approved', 'declined'), false)),
-add constraint approval_open_until_check check ((asked_in_run is null) = (open_until is null));
+add constraint approval_expires_at_check check ((asked_in_run is null) = (expires_at is null));
 comment on table city_order.approval is
 'Audited releases that change so much that a person decides whether they are published. Grain: release_id.';
 comment on column city_order.approval.asked_in_run is
 'The run of approve_release that asks; empty until one does.';
-comment on column city_order.approval.open_until is 'How long that run waits for an answer.';
+comment on column city_order.approval.expires_at is 'Until when that run waits for an answer.';
 comment on column city_order.approval.decision is
 'approved or declined by a person; expired: nobody answered in time; overtaken: a later release of the survey passed its
 audit first. Empty while nobody has decided.';
@@ -21,7 +21,7 @@ comment on column city_order.approval.decided_by is 'Who approved or declined.';
 drop trigger decided_once on city_order.approval;
 create trigger decided_once before update on city_order.approval
 for each row execute function city_order.refuse_second_thoughts(
-    'decision', 'decided_by', 'decided_at', 'comment', 'asked_in_run', 'open_until'
+    'decision', 'decided_by', 'decided_at', 'comment', 'asked_in_run', 'expires_at'
 );
 
 create view city_order.line_to_check as
