@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down nightly backfill dsn form check brake lift-brake roll-back proposals backup restore upgrade rotate test test-fast faults lint docs constraints
+.PHONY: help demo up down nightly backfill replay dsn form check brake lift-brake roll-back proposals backup restore upgrade rotate test test-fast faults lint docs constraints
 
 help:  ## list the targets
 	@echo "City Order: make <target>"
@@ -29,6 +29,10 @@ nightly: $(INSTALLED)  ## run the nightly job now and follow it to the end
 backfill: $(INSTALLED)  ## process past drop dates again: FROM=YYYY-MM-DD TO=YYYY-MM-DD
 	@test -n "$(FROM)" -a -n "$(TO)" || { echo "Say which drop dates: make backfill FROM=2026-11-10 TO=2026-11-14" >&2; exit 2; }
 	@$(PLATFORM) backfill --from "$(FROM)" --to "$(TO)"
+
+replay: $(INSTALLED)  ## judge a survey's answers again, or show what that changes: SURVEY= [AGENCIES=a,b] REASON="why" or DRY_RUN=1
+	@test -n "$(SURVEY)" || { echo "Say which survey's, and see first what would change: make replay SURVEY=ecb-2026 DRY_RUN=1" >&2; exit 2; }
+	@$(PLATFORM) replay --survey "$(SURVEY)" --agencies "$(AGENCIES)" --reason "$$REASON" --who "$$WHO" $(if $(HISTORY),--history) $(if $(DRY_RUN),--dry-run)
 
 dsn: $(INSTALLED)  ## print a read-only connection to the warehouse; TIER=published for what manufacturers see
 	@$(PLATFORM) dsn --tier "$(or $(TIER),internal)"

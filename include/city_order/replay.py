@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
@@ -47,11 +48,11 @@ class Asked:
     reason: str = ""
 
 
-def expect_known(site: Site, asked: Asked) -> None:
+def expect_known(surveys: Path, reference: Path, asked: Asked) -> None:
     """Raise forms.Unknown for a survey or an agency that there is not; SurveyError if a survey's file is wrong."""
-    forms.find(site.surveys, asked.survey_code)
+    forms.find(surveys, asked.survey_code)
     for agency_code in asked.agencies:
-        forms.expect_known(site.reference, agency_code)
+        forms.expect_known(reference, agency_code)
 
 
 def rehearse(site: Site, asked: Asked) -> tuple[ChangedAnswers, ChangedOrder | None]:
@@ -59,7 +60,7 @@ def rehearse(site: Site, asked: Asked) -> tuple[ChangedAnswers, ChangedOrder | N
 
     Nothing is stored. Role: city_order_ingest. Raises as `begin` does, but needs no reason.
     """
-    expect_known(site, asked)
+    expect_known(site.surveys, site.reference, asked)
     with warehouse.rehearsal(site.warehouse):
         unnamed = Asked(asked.survey_code, asked.agencies, asked.with_history, "nobody", "a dry run")
         replay_id, to_read = _register(site.warehouse, unnamed, run_key="")
@@ -94,7 +95,7 @@ def begin(site: Site, asked: Asked, run_key: str, *, slots: int) -> list[list[in
     """
     if not asked.reason.strip() or not asked.requested_by.strip():
         raise CannotReplay("Say why the answers are judged again, and who wants it: both are recorded")
-    expect_known(site, asked)
+    expect_known(site.surveys, site.reference, asked)
     references.refresh(site.warehouse, site.surveys, site.reference)
     _, to_read = _register(site.warehouse, asked, run_key)
     return intake.chunks(to_read, slots)

@@ -8,9 +8,13 @@ import os
 import sys
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from include.local_platform import commands
 from include.local_platform.home import Home, PlatformError
+
+if TYPE_CHECKING:
+    from include.city_order.replay import Asked
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,6 +28,13 @@ def main(arguments: list[str] | None = None) -> int:
     backfill = names.add_parser("backfill", help="process past drop dates again")
     backfill.add_argument("--from", dest="first", required=True, metavar="YYYY-MM-DD")
     backfill.add_argument("--to", dest="last", required=True, metavar="YYYY-MM-DD")
+    replay = names.add_parser("replay", help="judge a survey's archived answers again, or show what that would change")
+    replay.add_argument("--survey", required=True)
+    replay.add_argument("--agencies", default="", metavar="A,B", help="all, if none is named")
+    replay.add_argument("--history", action="store_true", help="superseded revisions, too")
+    replay.add_argument("--reason", default="", help="recorded; needed unless it is a dry run")
+    replay.add_argument("--who", default="", help="who wants it; otherwise the user of this machine")
+    replay.add_argument("--dry-run", action="store_true", help="only show what would change")
     dsn = names.add_parser("dsn", help="print the read-only connection to the warehouse")
     dsn.add_argument("--tier", choices=("internal", "published"), default="internal")
     form = names.add_parser("form", help="write the form of a survey to fill in")
@@ -33,9 +44,6 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--survey", required=True)
         command.add_argument("--agency", required=command is check, default="")
         command.add_argument("--to", dest="folder", default="", metavar="FOLDER")
-    proposals = names.add_parser("proposals", help="list names that nobody knows beside those they look like")
-    proposals.add_argument("--survey", required=True)
-    proposals.add_argument("--to", dest="file", default="", metavar="FILE")
     brake = names.add_parser("brake", help="stop publishing a survey")
     lift_brake = names.add_parser("lift-brake", help="let releases of a survey be published again")
     roll_back = names.add_parser("roll-back", help="let readers see again what an earlier release said")
@@ -45,6 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--who", default="", help="who decides; otherwise the user of this machine")
         if command is not lift_brake:
             command.add_argument("--reason", required=True)
+    proposals = names.add_parser("proposals", help="list names that nobody knows beside those they look like")
+    proposals.add_argument("--survey", required=True)
+    proposals.add_argument("--to", dest="file", default="", metavar="FILE")
     backup = names.add_parser("backup", help="keep warehouse, archive and answers in a folder of backups")
     backup.add_argument("--to", dest="folder", required=True, metavar="FOLDER")
     restore = names.add_parser("restore", help="fill a fresh home from a backup")
@@ -55,6 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
         home = Home.find(os.environ)
         if given.command == "backfill":
             commands.backfill(home, _drop_date("FROM", given.first), _drop_date("TO", given.last))
+        elif given.command == "replay":
+            commands.replay(home, _replay(given), is_dry_run=given.dry_run)
         elif given.command == "dsn":
             commands.dsn(home, given.tier)
         elif given.command == "form":
@@ -62,8 +75,6 @@ def main(arguments: list[str] | None = None) -> int:
         elif given.command == "check":
             file = _path(given.file)
             commands.check(home, file, given.survey, given.agency, _path(given.folder) if given.folder else file.parent)
-        elif given.command == "proposals":
-            commands.proposals(home, given.survey, _path(given.file) if given.file else None)
         elif given.command == "brake":
             commands.brake(home, given.survey, given.reason, given.who or getpass.getuser())
         elif given.command == "lift-brake":
@@ -71,6 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
         elif given.command == "roll-back":
             release_id = _number("RELEASE", given.release)
             commands.roll_back(home, given.survey, release_id, given.reason, given.who or getpass.getuser())
+        elif given.command == "proposals":
+            commands.proposals(home, given.survey, _path(given.file) if given.file else None)
         elif given.command == "backup":
             commands.backup(home, _path(given.folder))
         elif given.command == "restore":
@@ -90,6 +103,16 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nInterrupted. What was started goes on running; `make down` stops it.", file=sys.stderr)
         return 130
     return 0
+
+
+def _replay(given: argparse.Namespace) -> Asked:
+    """What is to be judged again. Raises PlatformError if it is to count, and nobody says why."""
+    from include.city_order.replay import Asked  # Which needs the domain's packages; `up` and `down` do not.
+
+    if not given.dry_run and not given.reason.strip():
+        raise PlatformError('Say why, it is recorded: REASON="why". Or see first what would change: DRY_RUN=1')
+    agencies = tuple(code.strip() for code in given.agencies.split(",") if code.strip())
+    return Asked(given.survey, agencies, given.history, given.who or getpass.getuser(), given.reason)
 
 
 def _path(text: str) -> Path:

@@ -25,7 +25,7 @@ def form(environ: Mapping[str, str], survey_code: str, agency_code: str, to: Pat
 
     `to` is a folder, or the file to be. Nothing needs to run for it.
     """
-    with _mistakes_named():
+    with mistakes_named():
         content = forms.make(forms.find(airflow.surveys(environ), survey_code), airflow.reference(environ), agency_code)
     file = to if to.suffix.lower() == ".xlsx" else to / forms.file_name(survey_code, agency_code)
     _expect_writable(file.parent)
@@ -46,19 +46,12 @@ def check(home: Home, file: Path, survey_code: str, agency_code: str, to: Path) 
             f"The protocol would lie in the inbox, and be collected as an answer: {to}\n"
             "Say where else it should go: TO=folder"
         )
-    site = Site(
-        warehouse=postgres.dsn(home, postgres.WAREHOUSE_DATABASE, postgres.INGEST_ROLE),
-        inbox=inbox,
-        archive=home.folder("archive"),
-        outbox=home.folder("outbox"),
-        surveys=airflow.surveys(os.environ),
-        reference=airflow.reference(os.environ),
-    )
+    here = site(home, os.environ)
     _expect_writable(to)
-    with _mistakes_named():
-        forms.find(site.surveys, survey_code)
-        forms.expect_known(site.reference, agency_code)
-        told = preview.check(site, file, survey_code, agency_code, to)
+    with mistakes_named():
+        forms.find(here.surveys, survey_code)
+        forms.expect_known(here.reference, agency_code)
+        told = preview.check(here, file, survey_code, agency_code, to)
     written = "\n".join(f"  {path}" for path in told.written)
     return (
         f"{_in_short(told.facts)}\n\nThe protocol:\n{written}\n"
@@ -66,9 +59,21 @@ def check(home: Home, file: Path, survey_code: str, agency_code: str, to: Path) 
     )
 
 
+def site(home: Home, environ: Mapping[str, str]) -> Site:
+    """The home's folders, and its warehouse as the role that takes answers in."""
+    return Site(
+        warehouse=postgres.dsn(home, postgres.WAREHOUSE_DATABASE, postgres.INGEST_ROLE),
+        inbox=airflow.inbox(home, environ),
+        archive=home.folder("archive"),
+        outbox=home.folder("outbox"),
+        surveys=airflow.surveys(environ),
+        reference=airflow.reference(environ),
+    )
+
+
 @contextmanager
-def _mistakes_named() -> Iterator[None]:
-    """What the user can put right, said in the platform's way."""
+def mistakes_named() -> Iterator[None]:
+    """What the user of a rehearsal can put right, said in the platform's way."""
     try:
         yield
     except (forms.Unknown, preview.NotADrop, SurveyError, ReferenceError) as error:
@@ -79,8 +84,8 @@ def _mistakes_named() -> Iterator[None]:
         psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected, psycopg2.errors.QueryCanceled,
     ) as error:  # fmt: skip
         raise PlatformError(
-            "A run is loading answers right now, or another check is under way. Nothing was stored: try again in a"
-            " minute"
+            "A run is loading answers right now, or another check or dry run is under way. Nothing was stored: try"
+            " again in a minute"
         ) from error
     except psycopg2.OperationalError as error:
         raise PlatformError(f"The warehouse cannot be reached: {error}Start it: make up") from error

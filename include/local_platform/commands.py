@@ -12,11 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.local_platform import airflow, postgres, rotation
 from include.local_platform.home import UI_PORT_VARIABLE, Home, PlatformError, check_port, check_space, tail
 from include.local_platform.rest import Airflow
+
+if TYPE_CHECKING:
+    from include.city_order.replay import Asked
 
 #: A cold start on a busy machine takes about a minute.
 START_PATIENCE_S = 240
@@ -95,6 +98,21 @@ def backfill(home: Home, first: date, last: date) -> None:
 
     runs.check_dates(first, last, now=datetime.now(UTC))
     runs.backfill(home, up(home), first, last)
+
+
+def replay(home: Home, asked: Asked, *, is_dry_run: bool) -> None:
+    """Judge a survey's archived answers again, or print what that would change.
+
+    A dry run needs only PostgreSQL, and stores nothing. Otherwise the platform is brought up if need be.
+    """
+    from include.local_platform import replaying, runs
+
+    if is_dry_run:
+        _expect_warehouse(home)
+        print(replaying.rehearse(home, asked))
+    else:
+        replaying.expect_known(asked)
+        runs.replay(home, up(home), asked)
 
 
 def form(survey_code: str, agency_code: str, to: Path) -> None:

@@ -50,9 +50,10 @@ class Airflow:
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances"
         return list(self._request("GET", path, params={"limit": 100})["task_instances"])
 
-    def trigger(self, dag_id: str) -> dict[str, Any]:
-        """Start a manual run without a logical date."""
-        return self._request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+    def trigger(self, dag_id: str, form: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Start a manual run without a logical date, with what its form asks for."""
+        body = {"logical_date": None, "conf": form or {}}
+        return self._request("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
 
     def create_backfill(self, dag_id: str, from_date: str, to_date: str) -> dict[str, Any]:
         """Re-run every night between two instants (ISO 8601), one after the other."""

@@ -1,4 +1,4 @@
-"""The jobs that a person starts and watches: the nightly run, and a backfill over past drop dates."""
+"""The jobs that a person starts and watches: the nightly run, a backfill over past drop dates, a replay."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 from include.city_order import gate, orders, summary
 from include.city_order.drop_dates import drop_date
+from include.city_order.replay import Asked
 from include.city_order.vocabulary import MOSCOW
-from include.local_platform import postgres
+from include.local_platform import postgres, replaying
 from include.local_platform.airflow import expect_running
 from include.local_platform.failures import explain, task_name
 from include.local_platform.home import Home, PlatformError
@@ -20,6 +21,7 @@ from include.local_platform.rest import Airflow
 COLLECT = "collect_submissions"
 BUILD = "build_city_order"
 APPROVE = "approve_release"
+REPLAY = "replay_survey"
 
 ENDED = ("success", "failed")
 ACTIVE = {"state": ["queued", "running"]}
@@ -86,6 +88,36 @@ def backfill(home: Home, airflow: Airflow, first: date, last: date) -> None:
         time.sleep(POLL_S)
 
 
+def replay(home: Home, airflow: Airflow, asked: Asked) -> None:
+    """Judge a survey's answers again, follow that and the builds that come of it, and print what changed.
+
+    Raises PlatformError if a run fails.
+    """
+    _expect_dags(airflow, REPLAY)
+    began = datetime.now(UTC)
+    last = replaying.newest_release(home, asked.survey_code)
+    for active in airflow.runs(REPLAY, **ACTIVE):
+        print("A replay is active already; waiting for its end first", flush=True)
+        _follow(home, airflow, active["dag_run_id"], dag_id=REPLAY)
+    run = airflow.trigger(
+        REPLAY,
+        {
+            "survey": asked.survey_code,
+            "agencies": list(asked.agencies),
+            "history": asked.with_history,
+            "reason": asked.reason,
+            "who": asked.requested_by,
+            "dry_run": False,
+        },
+    )
+    run_id = run["dag_run_id"]
+    print(f"Started {REPLAY}: {run_id}\n  {airflow.link(REPLAY, run_id)}", flush=True)
+    _follow(home, airflow, run_id, again=f'make replay SURVEY={asked.survey_code} REASON="…"', dag_id=REPLAY)
+    print(f"\n{replaying.answers_told(home, run_id)}\n", flush=True)
+    _finish_builds(home, airflow, began)
+    print(f"\n{replaying.order_told(home, asked.survey_code, last)}", flush=True)
+
+
 def check_dates(first: date, last: date, *, now: datetime) -> None:
     """Refuse drop dates in the wrong order, and those that are not over. Raises PlatformError."""
     latest = drop_date(now) - timedelta(days=1)
@@ -117,11 +149,11 @@ def drop_date_bounds(first: date, last: date) -> tuple[str, str]:
     return begin.isoformat(), end.isoformat()
 
 
-def _expect_dags(airflow: Airflow, patience_s: float = 60) -> dict[str, Any]:
+def _expect_dags(airflow: Airflow, also: str = BUILD, patience_s: float = 60) -> dict[str, Any]:
     """Wait until Airflow knows the DAGs; return the details of COLLECT. Raises PlatformError."""
     deadline = time.monotonic() + patience_s
     while True:
-        found = {dag_id: airflow.dag(dag_id) for dag_id in (COLLECT, BUILD, APPROVE)}
+        found = {dag_id: airflow.dag(dag_id) for dag_id in (COLLECT, BUILD, APPROVE, also)}
         missing = [dag_id for dag_id, details in found.items() if not details]
         if not missing:
             break
@@ -174,13 +206,13 @@ def _cancel(airflow: Airflow, backfill_id: int, failed: date, last: date, bounds
         print(f"  only {drop_date(_instant(run['logical_date']))} had begun, and runs to its end", flush=True)
 
 
-def _follow(home: Home, airflow: Airflow, run_id: str, again: str = "make nightly") -> None:
+def _follow(home: Home, airflow: Airflow, run_id: str, again: str = "make nightly", dag_id: str = COLLECT) -> None:
     """Print each task as its state changes until the run ends. Raises RunFailed, with the command to repeat."""
     told: dict[str, str] = {}
     while True:
         expect_running(home)
-        run = airflow.run(COLLECT, run_id)
-        tasks = airflow.tasks(COLLECT, run_id)
+        run = airflow.run(dag_id, run_id)
+        tasks = airflow.tasks(dag_id, run_id)
         for task in sorted(tasks, key=lambda task: task["start_date"] or "~"):
             name, state = task_name(task), task["state"]
             if state in (None, "scheduled", "queued", "removed") or told.get(name) == state:
@@ -192,7 +224,7 @@ def _follow(home: Home, airflow: Airflow, run_id: str, again: str = "make nightl
             break
         time.sleep(POLL_S)
     if run["state"] == "failed":
-        raise _failure(home, airflow, COLLECT, run_id, again)
+        raise _failure(home, airflow, dag_id, run_id, again)
 
 
 def _failure(home: Home, airflow: Airflow, dag_id: str, run_id: str, again: str) -> RunFailed:

@@ -103,6 +103,7 @@ def test_backup_and_restore_ask_for_their_folder(checkout: Path, target: str, wo
         (["check", "FILE=a.xlsx", "SURVEY=ecb-2026"], "make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet"),
         (["check", "FILE=a.xlsx", "AGENCY=gorsvet"], "make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet"),
         (["check", "SURVEY=ecb-2026", "AGENCY=gorsvet"], "make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet"),
+        (["replay"], "make replay SURVEY=ecb-2026 DRY_RUN=1"),
         (["brake", "SURVEY=ecb-2026"], 'make brake SURVEY=ecb-2026 REASON="'),
         (["brake", "REASON=wrong"], 'make brake SURVEY=ecb-2026 REASON="'),
         (["lift-brake"], "make lift-brake SURVEY=ecb-2026"),
