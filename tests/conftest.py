@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,9 +102,9 @@ def template(admin_dsn: str) -> Iterator[tuple[str, dict[str, str]]]:
     _execute(admin_dsn, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
-@pytest.fixture
-def warehouse(admin_dsn: str, template: tuple[str, dict[str, str]]) -> Iterator[Warehouse]:
-    """A fresh migrated warehouse."""
+@contextmanager
+def fresh_warehouse(admin_dsn: str, template: tuple[str, dict[str, str]]) -> Iterator[Warehouse]:
+    """A migrated warehouse that is gone afterwards."""
     source, passwords = template
     name = f"warehouse_{secrets.token_hex(4)}"
     _execute(
@@ -121,5 +122,14 @@ def warehouse(admin_dsn: str, template: tuple[str, dict[str, str]]) -> Iterator[
         return _url(admin_dsn, role, passwords[role], name)
 
     roles = ("owner", "ingest", "builder", "analyst", "reader")
-    yield Warehouse(*(dsn(f"city_order_{role}") for role in roles))
-    _execute(admin_dsn, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    try:
+        yield Warehouse(*(dsn(f"city_order_{role}") for role in roles))
+    finally:
+        _execute(admin_dsn, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def warehouse(admin_dsn: str, template: tuple[str, dict[str, str]]) -> Iterator[Warehouse]:
+    """A fresh migrated warehouse."""
+    with fresh_warehouse(admin_dsn, template) as made:
+        yield made

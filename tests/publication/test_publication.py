@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import random
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import openpyxl
 import psycopg2
+import pyarrow.parquet as pq
 import pytest
 
-from include.city_order import publication
+from include.city_order import exports, publication
 from include.city_order.disclosure import Cell, CellKind, Goods
+from tests.publication.attacker import Knowledge, Sum
 from tests.publication.histories import Publication, World
 
 pytestmark = pytest.mark.warehouse
@@ -164,14 +172,21 @@ def test_a_roll_back_brings_back_the_group_that_left(desk: Any):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_the_warehouse_shows_what_the_rule_shows_and_the_attacker_finds_nothing(desk: Any, seed: int):
-    """It looks at what was touched and what waits; the history in memory looks at all, every time."""
+def test_the_warehouse_shows_what_the_rule_shows_and_the_attacker_finds_nothing(desk: Any, seed: int, tmp_path: Path):
+    """It looks at what was touched and what waits; the history in memory looks at all, every time.
+
+    The attacker has all that was ever handed out: every number of every file of every release. With the department's
+    files he would find much.
+    """
     chance = random.Random(seed)
     products = ("chip", "diode", "relay")
     sizes = iter(chance.sample(range(5, 400), 390))
     memory = Publication(World(dict.fromkeys(products, Goods("26.11.30"))))
-    for night in range(5):
-        for agency in chance.sample("abcdefghi", 6 if night == 0 else 3):
+    handed_out: list[Sum] = []
+    kept_back: list[Sum] = []
+    for night in range(6):
+        # At last one answers that has not before, and none beside it.
+        for agency in chance.sample("abcdefghi", 6 if night == 0 else 3) if night < 5 else "j":
             asks = {(product, year): next(sizes) for product in products for year in (2026, 2027)
                     if chance.random() < 0.7}  # fmt: skip
             answer(desk, agency, asks)
@@ -186,8 +201,93 @@ def test_the_warehouse_shows_what_the_rule_shows_and_the_attacker_finds_nothing(
         assert {Cell(CellKind.CLASS, okpd2_class, year): total for okpd2_class, year, total in rest} == {
             cell: total for cell, total in totals.items() if cell.kind is CellKind.CLASS
         }
-    assert len(memory.knowledge().sums) > 4
-    assert not any(memory.knowledge().located(insider) for insider in (None, *"abcdefghi"))
+        internal, shown = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
+        handed_out += list(told(shown, memory, memory.cells()))
+        kept_back += list(told(internal, memory, asked_for(memory)))
+    knowledge = memory.knowledge()
+    assert len(knowledge.sums) > 4
+    known = set(knowledge.sums)
+    knowledge.learn(handed_out)
+    assert known < set(knowledge.sums), "margins say more than the figures by themselves"
+    assert not any(knowledge.located(insider) for insider in (None, *"abcdefghij"))
+    leaking = Knowledge(memory.world.truth, memory.world.agency_of)
+    leaking.learn(kept_back)
+    assert leaking.located()
+
+
+#: The columns of the files that say how much, and those that say which, when or of whom.
+MEASURES = {"gross_quantity", "listed_quantity", "rest_quantity", "total_quantity"}
+INTERNAL_MEASURES = {"net_quantity", "amount_rub", "priced_share", "lines"}
+PLACES = {
+    "product_id", "product_name", "part_number", "manufacturer", "okpd2_code", "okpd2_class", "unit", "year",
+    "certainty", "agencies", "since_release_id", "rest_products", "rest_agencies",
+}  # fmt: skip
+
+
+def told(folder: Path, memory: Publication, cells: Mapping[Cell, Sum]) -> Iterator[Sum]:
+    """Every number of the files of a release, as a sum of what agencies typed: the attacker knows who is in which."""
+    order, classes = (
+        list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())) if path.exists() else []
+        for path in (folder / "order_line.csv", folder / "class_line.csv")
+    )
+    for row in (*order, *classes):
+        year = int(row["year"])
+        of_class = Cell(CellKind.CLASS, row.get("okpd2_class", ""), year)
+        listed = [terms for cell, terms in cells.items() if cell.kind is CellKind.PRODUCT and cell.year == year]
+        sums = {
+            "gross_quantity": [cells.get(Cell(CellKind.PRODUCT, row.get("product_name", ""), year), {})],
+            "listed_quantity": listed,
+            "rest_quantity": [cells.get(of_class, {})],
+            "total_quantity": [*listed, cells.get(of_class, {})],
+        }
+        said = {name for name, text in row.items() if text} - PLACES
+        assert said & MEASURES and said <= MEASURES | INTERNAL_MEASURES | {"prices"}
+        for name in said & MEASURES:
+            terms: dict[int, Fraction] = defaultdict(Fraction)
+            for typed, times in (term for part in sums[name] for term in part.items()):
+                terms[typed] += times
+            assert Fraction(row[name]) == sum(memory.world.truth[typed] * times for typed, times in terms.items())
+            yield dict(terms)
+
+
+def asked_for(memory: Publication) -> dict[Cell, Sum]:
+    """All that is asked for, whoever may know it: what the department's files add up."""
+    found: dict[Cell, dict[int, Fraction]] = defaultdict(dict)
+    for (product, year, _, _), figure in memory.world.standing.items():
+        found[Cell(CellKind.PRODUCT, product, year)] |= figure.made_of
+    return dict(found)
+
+
+def test_no_price_is_handed_out(desk: Any, tmp_path: Path):
+    """The lowest price would be somebody's, and so would the highest; the department sees quartiles."""
+    prices = {"a": "101.25", "b": "207.35", "c": "303.75"}
+    for agency, price in prices.items():
+        line = {"product": "chip", "okpd2_code": CHIPS, "demand_2026": 10, "unit_price_rub": price}
+        desk.submit(agency, [line])
+    release(desk)
+    internal, shown = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
+    assert Decimal(30) in numbers_of(shown)
+    secrets = {Decimal(price) for price in prices.values()} | {10 * Decimal(price) for price in prices.values()}
+    assert not numbers_of(shown) & secrets
+    assert numbers_of(internal) & secrets, "what the department sees would give a price away"
+    columns = read(
+        desk, "select table_name, column_name from information_schema.columns where table_schema = 'published'"
+    )
+    assert columns
+    assert not [name for _, name in columns if re.search("price|amount|kopecks|rub", name)]
+
+
+def numbers_of(folder: Path) -> set[Decimal]:
+    """Every number that the files of a release say, in any format."""
+    texts = [
+        path.read_text(encoding="utf-8-sig") for path in folder.iterdir() if path.suffix in (".csv", ".html", ".json")
+    ]
+    workbook = openpyxl.load_workbook(folder / "order.xlsx")
+    texts += [str(cell.value) for sheet in workbook for row in sheet.iter_rows() for cell in row]
+    for path in folder.glob("*.parquet"):
+        texts += [str(value) for row in pq.read_table(path).to_pylist() for value in row.values()]
+    found = (number for text in texts for number in re.findall(r"\d+(?:[.,]\d+)?", text))
+    return {Decimal(number.replace(",", ".")).normalize() for number in found}
 
 
 @pytest.mark.parametrize(

@@ -4,35 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
-
-from include.city_order import exports, orders, publication
-from tests.intake.conftest import sample_inbox
-from tests.intake.nights import collect, site_of
-
-__all__ = ["sample_inbox"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.warehouse]
 
-SURVEYS = ("ecb-2026", "battery-2026")
 
-
-def test_the_sample_order_is_shown_in_part_and_every_block_hides_its_agencies(
-    warehouse: Any, sample_inbox: Path, tmp_path: Path
-):
-    collect(site_of(warehouse.ingest, tmp_path, inbox=sample_inbox))
-    for survey in SURVEYS:
-        release_id = orders.build(warehouse.builder, survey)
-        assert release_id
-        orders.audit(warehouse.builder, release_id)
-        orders.publish(warehouse.builder, release_id)
-        assert publication.disclose(warehouse.builder, survey) == release_id
-        assert len(exports.write(warehouse.builder, tmp_path / "outbox", survey)) == 2
-    parts, figures, sizes = (select(warehouse.owner, statement) for statement in (PARTS, FIGURES, SIZES))
+def test_the_sample_order_is_shown_in_part_and_every_block_hides_its_agencies(sample_order: Any):
+    parts, figures, sizes = (
+        [tuple(row.values()) for row in sample_order.select(statement)] for statement in (PARTS, FIGURES, SIZES)
+    )
+    assert len(sizes) == 2
     for shown, in_all in sizes:
         assert 0.01 * in_all < shown < 0.9 * in_all
     blocks: dict[tuple[Any, ...], dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
@@ -66,17 +49,7 @@ select survey_code, okpd2_class, year, rest_quantity from published.class_line w
 """
 SIZES = """
 select
-    (select count(*) from published.order_line where order_line.release_id = release.release_id),
-    (select count(*) from city_order.order_line where order_line.release_id = release.release_id)
+    (select count(*) from published.order_line where order_line.release_id = release.release_id) as shown,
+    (select count(*) from city_order.order_line where order_line.release_id = release.release_id) as in_all
 from published.release
 """
-
-
-def select(dsn: str, statement: str) -> list[tuple[Any, ...]]:
-    connection = psycopg2.connect(dsn)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall()
-    finally:
-        connection.close()

@@ -520,10 +520,14 @@ select
     release_input.agency_code,
     demand_line.submission_id,
     demand_line.line_position,
-    demand_line.receipt_no,
+    receipt.receipt_no,
+    receipt.original_path,
+    receipt.sha256,
     demand_line.member,
     demand_line.sheet,
     demand_line.row_number,
+    form_column.column_letter || demand_line.row_number as cell,
+    demand_line.raw ->> ('demand_' || demand.year) as typed,
     demand_line.product_id,
     case when demand_line.pieces_per_unit is null then demand_line.unit else '796' end as unit,
     demand.year,
@@ -532,6 +536,7 @@ select
 from city_order.published_release
 inner join city_order.release_input using (release_id)
 inner join core.demand_line using (submission_id)
+inner join landing.receipt using (receipt_no)
 cross join lateral (
     values
     (2026, demand_line.demand_2026), (2027, demand_line.demand_2027), (2028, demand_line.demand_2028),
@@ -550,6 +555,10 @@ left join city_order.exclusion
         and demand_line.submission_id = exclusion.submission_id
         and demand_line.line_position = exclusion.line_position
         and demand.year = exclusion.year
+left join staging.form_column
+    on
+        demand_line.receipt_no = form_column.receipt_no and demand_line.member = form_column.member
+        and demand_line.sheet = form_column.sheet and form_column.field = 'demand_' || demand.year
 where demand.quantity > 0;
 comment on view city_order.line_outcome is
 'Where each accepted demand line ended up in the published release of its survey, year by year: in the order line of its
