@@ -82,7 +82,8 @@ def test_a_model_fills_its_table_as_the_case_says(desk: Any, subtests: Any) -> N
         case = yaml.safe_load(path.read_text(encoding="utf-8"))
         desk.case = f"{path.parent.name}/{path.stem}"
         with subtests.test(desk.case):
-            release_id = _land(desk, desk.survey(f"ecb-{3000 + number}", case.get("programme", "ecb")), case)
+            survey = desk.survey(f"ecb-{3000 + number}", case.get("programme", "ecb"), years=DEMAND_YEARS)
+            release_id = _land(desk, survey, case)
             texts = [case["lines"], case.get("before", "product")]
             names = {desk.product_id(line["product"]): line["product"] for text in texts for line in table(text)}
             heading = [name.strip() for name in case["expected"].splitlines()[0].split(",")]
