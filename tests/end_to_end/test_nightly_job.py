@@ -280,6 +280,24 @@ def test_a_form_is_filled_in_and_checked_before_it_is_dropped(
     assert (platform.select(ROWS), _files(platform)) == before
 
 
+def test_a_replay_is_shown_and_then_counts(platform: Platform, demo: tuple[str, list]) -> None:
+    """An agency that answered without being asked is put on the roster."""
+    survey = Path(platform.environ["CITY_ORDER_SURVEYS"]) / "battery-2026.yaml"
+    survey.write_text(survey.read_text("utf-8").replace("roster:\n", "roster:\n  - zoo-fict\n", 1), "utf-8")
+    words = ("replay", "SURVEY=battery-2026", "AGENCIES=zoo-fict")
+    before = platform.select(ROWS), _files(platform)
+    shown = platform.make(*words, "DRY_RUN=1")
+    assert (platform.select(ROWS), _files(platform)) == before
+    done = platform.make(*words, "REASON=asked after all", "WHO=Иванова")
+    for said in (shown, done):
+        assert re.search(r"zoo-fict +rejected → accepted +0 → \d+ +F07 -1 +stands now", said), said
+        assert re.search(r"^  new_submission +(\d+ +){3}0 → [\d,]+$", said, re.M), said
+    assert platform.select("select survey_code, agencies, requested_by, reason from core.replay") == [
+        ("battery-2026", ["zoo-fict"], "Иванова", "asked after all")
+    ]
+    assert platform.task_states("replay_survey") == {"success", "skipped"}
+
+
 def _files(platform: Platform) -> dict[str, int]:
     """Every file of inbox, archive and outbox, and since when it is as it is."""
     return {
