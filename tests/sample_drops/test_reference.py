@@ -170,8 +170,8 @@ def test_the_sample_judges_analogs_and_claims_no_approval():
 def test_a_survey_is_whole(path):
     told = survey(path)
     assert [key for key in told if key != "thresholds"] == [
-        "survey", "programme", "title", "opens", "closes", "rules_as_of", "reference_as_of", "horizon", "okpd2",
-        "headings", "roster",
+        "survey", "programme", "title", "opens", "closes", "rules_as_of", "reference_as_of", "horizon",
+        "publication", "okpd2", "headings", "roster",
     ]  # fmt: skip
     assert told["survey"] == path.stem
     assert told["opens"] < told["closes"]
