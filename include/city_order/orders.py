@@ -329,9 +329,12 @@ def _fill(cursor: Cursor, draft: dict[str, Any]) -> int:
     whose inputs are taken, instead of what stands; `inputs` is how many submissions stand in this snapshot.
     """
     release_id = _insert(cursor, draft)
+    recorded = releases.release(cursor, release_id)
     parameters = {
         **draft,
         "release_id": release_id,
+        "reference_as_of_date": recorded["reference_as_of_date"],
+        "reference_load_no": recorded["reference_load_no"],
         "base_release_id": draft["replaces_release_id"],
         "is_whole": draft["whole_release_id"] is None,
         "is_roll_back": draft.get("rolled_back_to_release_id") is not None,
@@ -454,9 +457,14 @@ def _insert(cursor: Cursor, draft: dict[str, Any]) -> int:
         "rolled_back_by", "reason",
     )  # fmt: skip
     cursor.execute(
-        f"insert into city_order.release (status, {', '.join(columns)})"
-        f" values ('draft', {', '.join(['%s'] * len(columns))}) returning release_id",
-        [draft.get(column) for column in columns],
+        f"insert into city_order.release (status, {', '.join(columns)}, reference_as_of_date, reference_load_no)"
+        f" select 'draft', {', '.join(['%s'] * len(columns))},"
+        " coalesce(%s, survey.reference_as_of_date), coalesce(%s, reference.current_load_no())"
+        " from reference.survey where survey.survey_code = %s returning release_id",
+        [
+            *(draft.get(column) for column in columns),
+            *(draft.get(column) for column in ("reference_as_of_date", "reference_load_no", "survey_code")),
+        ],
     )
     return _only_value(cursor)
 

@@ -367,12 +367,14 @@ def refresh(dsn: str, surveys_folder: Path, folder: Path) -> dict[str, Survey]:
         warehouse.lock(cursor, "reference")
         cursor.execute("select files_sha256 from reference.loaded_version")
         if cursor.fetchone() != (state.hexdigest(),):
-            _replace(cursor, known, versions, folder)
+            # First, as rows that change are kept under the number of their load.
             cursor.execute(
-                "insert into reference.loaded_version (files_sha256) values (%s)"
-                " on conflict (only_row) do update set files_sha256 = excluded.files_sha256, loaded_at = now()",
+                "insert into reference.loaded_version (files_sha256, load_no) values (%s, 1)"
+                " on conflict (only_row) do update set files_sha256 = excluded.files_sha256, loaded_at = now(),"
+                " load_no = loaded_version.load_no + 1",
                 (state.hexdigest(),),
             )
+            _replace(cursor, known, versions, folder)
     return known
 
 

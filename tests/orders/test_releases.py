@@ -297,6 +297,34 @@ def test_a_release_can_be_rebuilt_from_its_recorded_inputs(desk: Any) -> None:
     assert recorded == [(desk.figures(release_id),)] == [(orders.rebuild(desk.dsns.builder, release_id),)]
 
 
+def test_a_rebuild_sees_the_references_as_they_were(desk: Any) -> None:
+    desk.execute("insert into reference.loaded_version (files_sha256, load_no) values ('a', 7)")
+    desk.family("office", "depot")
+    source = {"source": "test", "source_date": "2026-01-01"}
+    desk.insert("reference.manufacturer", manufacturer_code="milandr", name="Миландр", country="Россия", **source)
+    desk.insert("reference.part", matching_key="K1986", manufacturer_code="milandr", part_number="К1986ВЕ1QI", **source)
+    desk.product("chip", matching_key="K1986", manufacturer_code="milandr")
+    for agency in ("office", "depot"):
+        desk.submit(agency, [{"product": "chip", "demand_2026": 5}])
+    first = desk.publish()
+    shown = [desk.rows(name, first) for name in ("product", "double_counting", "order_line")]
+    assert shown[0][0]["manufacturer"] == "Миландр" and shown[1]
+
+    desk.execute("update reference.loaded_version set load_no = 8")
+    desk.execute("update reference.manufacturer set name = 'АО ПКК Миландр'")
+    desk.execute("delete from reference.part")
+    desk.execute("update reference.agency_version set parent_code = null")
+    desk.execute("update reference.survey set reference_version = 'reference-2', reference_as_of_date = '2019-01-01'")
+    assert orders.rebuild(desk.dsns.builder, first) == desk.figures(first)
+
+    second = desk.publish()
+    (product,) = desk.rows("product", second)
+    assert (product["manufacturer"], product["part_number"]) == ("АО ПКК Миландр", None)
+    assert desk.rows("double_counting", second) == []
+    for release_id in (first, second):
+        assert orders.rebuild(desk.dsns.builder, release_id) == desk.figures(release_id)
+
+
 def _history(desk: Any) -> None:
     """Four releases, each of which has set a row in every table: two superseded, one published, one audited."""
     desk.family("ministry", "depot")

@@ -1,7 +1,7 @@
 -- Products for which an agency and one subordinate to it ask for the same pieces, every year: a department that repeats
 -- what its institution has answered. Which of the two counts is the survey's rule.
 -- Grain: product_id, agency_code, subordinate_code, year.  Reads: city_order.inputs_of, core.demand_line,
--- reference.survey, reference.agency_version.
+-- reference.agency_version_as_loaded.
 with
 
 -- As the city was organised on the survey's day.
@@ -9,12 +9,13 @@ kinship as (
     select
         agency_version.parent_code as agency_code,
         agency_version.agency_code as subordinate_code
-    from reference.survey
-    inner join reference.agency_version
-        on
-            agency_version.valid_from <= survey.reference_as_of_date
-            and coalesce(agency_version.valid_to >= survey.reference_as_of_date, true)
-    where survey.survey_code = %(survey_code)s and agency_version.parent_code <> agency_version.agency_code
+    from reference.agency_version_as_loaded as agency_version
+    where
+        agency_version.from_load_no <= %(reference_load_no)s
+        and coalesce(agency_version.until_load_no > %(reference_load_no)s, true)
+        and agency_version.valid_from <= %(reference_as_of_date)s
+        and coalesce(agency_version.valid_to >= %(reference_as_of_date)s, true)
+        and agency_version.parent_code <> agency_version.agency_code
 ),
 
 -- Parents are few: only their products are looked for among the lines of their subordinates.

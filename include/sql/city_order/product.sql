@@ -2,7 +2,7 @@
 -- one that most lines use, then the first by bytes: so names do not depend on which answer came first.
 -- And what one piece costs: quartiles, never the lowest or highest price, which would be somebody's.
 -- Grain: product_id.  Reads: city_order.inputs_of, city_order.double_counting_version, core.demand_line, core.product,
--- reference.manufacturer, reference.part.
+-- reference.manufacturer_as_loaded, reference.part_as_loaded.
 with
 
 written as (
@@ -104,6 +104,12 @@ select
 from shown
 inner join core.product using (product_id)
 left join price using (product_id)
-left join reference.manufacturer using (manufacturer_code)
-left join reference.part
-    on product.matching_key = part.matching_key and product.manufacturer_code = part.manufacturer_code
+left join reference.manufacturer_as_loaded as manufacturer
+    on
+        product.manufacturer_code = manufacturer.manufacturer_code
+        and manufacturer.from_load_no <= %(reference_load_no)s
+        and coalesce(manufacturer.until_load_no > %(reference_load_no)s, true)
+left join reference.part_as_loaded as part
+    on
+        product.matching_key = part.matching_key and product.manufacturer_code = part.manufacturer_code
+        and part.from_load_no <= %(reference_load_no)s and coalesce(part.until_load_no > %(reference_load_no)s, true)
