@@ -536,13 +536,13 @@ def _end_replaced_rows(cursor: Cursor, release: dict[str, Any]) -> None:
                 update {table} set until_release_id = %(release_id)s
                 where
                     until_release_id is null and {changed}
-                    and release_id in (
+                    and release_id = any(array(
                         select earlier.release_id from city_order.release as earlier
                         where
                             earlier.survey_code = %(survey_code)s
                             and earlier.release_id between %(whole_release_id)s and %(replaces_release_id)s
                             and earlier.status in ('published', 'superseded')
-                    )
+                    ))
                 """
             ).format(table=sql.Identifier(*releases.table_of(model).split(".")), changed=sql.SQL(changed)),
             {**release, "touched": touched},

@@ -70,9 +70,9 @@ _WORD = 1 << 64
 
 @cache
 def sql_version() -> str:
-    """Digest of the model files: a changed model makes a new order."""
+    """Digest of the model files, and of how figures are digested: what is changed makes a new order."""
     digest = hashlib.sha256()
-    for model in MODELS:
+    for model in (*MODELS, "orders.figures"):
         digest.update(f"{model}\n{warehouse.statement(model.replace('.', '/'))}".encode())
     return digest.hexdigest()
 

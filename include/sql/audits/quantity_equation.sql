@@ -2,14 +2,17 @@
 -- by kind of need. It counts the lines of the products that the release sets anew, and shares no step with the models.
 with
 
-line as (
+line as not materialized (
     select
         demand_line.*,
         case when demand_line.pieces_per_unit is null then demand_line.unit else '796' end as counted_unit,
         coalesce(demand_line.pieces_per_unit, 1) as counted_per_unit
-    from city_order.inputs_of(%(release_id)s)
-    inner join core.demand_line using (submission_id)
-    where (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+    from core.demand_line
+    where
+        (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+        and demand_line.submission_id in (
+            select input.submission_id from city_order.inputs_of(%(release_id)s) as input
+        )
 ),
 
 typed as (
@@ -30,18 +33,18 @@ typed as (
     from (
         select
             counted_unit,
-            sum(demand_2026 * counted_per_unit) as demand_2026,
-            sum(demand_2027 * counted_per_unit) as demand_2027,
-            sum(demand_2028 * counted_per_unit) as demand_2028,
-            sum(demand_2029 * counted_per_unit) as demand_2029,
-            sum(demand_2030 * counted_per_unit) as demand_2030,
-            sum(demand_2031 * counted_per_unit) as demand_2031,
-            sum(demand_2032 * counted_per_unit) as demand_2032,
-            sum(demand_2033 * counted_per_unit) as demand_2033,
-            sum(demand_2034 * counted_per_unit) as demand_2034,
-            sum(demand_2035 * counted_per_unit) as demand_2035
+            sum(demand_2026) * counted_per_unit as demand_2026,
+            sum(demand_2027) * counted_per_unit as demand_2027,
+            sum(demand_2028) * counted_per_unit as demand_2028,
+            sum(demand_2029) * counted_per_unit as demand_2029,
+            sum(demand_2030) * counted_per_unit as demand_2030,
+            sum(demand_2031) * counted_per_unit as demand_2031,
+            sum(demand_2032) * counted_per_unit as demand_2032,
+            sum(demand_2033) * counted_per_unit as demand_2033,
+            sum(demand_2034) * counted_per_unit as demand_2034,
+            sum(demand_2035) * counted_per_unit as demand_2035
         from line
-        group by counted_unit
+        group by counted_unit, counted_per_unit
     ) as by_unit
     cross join lateral (
         values

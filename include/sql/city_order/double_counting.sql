@@ -18,62 +18,78 @@ kinship as (
         and agency_version.parent_code <> agency_version.agency_code
 ),
 
--- Parents are few: only their products are looked for among the lines of their subordinates.
-parent_need as (
+-- Whose answers are compared with whose.
+related as (
     select
-        input.agency_code,
-        demand_line.product_id,
-        coalesce(sum(demand_line.demand_2026 * demand_line.pieces_per_unit), 0) as gross_2026,
-        coalesce(sum(demand_line.demand_2027 * demand_line.pieces_per_unit), 0) as gross_2027,
-        coalesce(sum(demand_line.demand_2028 * demand_line.pieces_per_unit), 0) as gross_2028,
-        coalesce(sum(demand_line.demand_2029 * demand_line.pieces_per_unit), 0) as gross_2029,
-        coalesce(sum(demand_line.demand_2030 * demand_line.pieces_per_unit), 0) as gross_2030,
-        coalesce(sum(demand_line.demand_2031 * demand_line.pieces_per_unit), 0) as gross_2031,
-        coalesce(sum(demand_line.demand_2032 * demand_line.pieces_per_unit), 0) as gross_2032,
-        coalesce(sum(demand_line.demand_2033 * demand_line.pieces_per_unit), 0) as gross_2033,
-        coalesce(sum(demand_line.demand_2034 * demand_line.pieces_per_unit), 0) as gross_2034,
-        coalesce(sum(demand_line.demand_2035 * demand_line.pieces_per_unit), 0) as gross_2035
-    from city_order.inputs_of(%(release_id)s) as input
-    inner join core.demand_line using (submission_id)
+        kinship.agency_code,
+        parent.submission_id,
+        kinship.subordinate_code,
+        child.submission_id as subordinate_submission_id
+    from kinship
+    inner join city_order.inputs_of(%(release_id)s) as parent using (agency_code)
+    inner join city_order.inputs_of(%(release_id)s) as child on kinship.subordinate_code = child.agency_code
+),
+
+-- Parents are few: only their products are looked for among the lines of their subordinates.
+parent_need as materialized (
+    select
+        submission_id,
+        product_id,
+        coalesce(sum(demand_2026 * pieces_per_unit), 0) as gross_2026,
+        coalesce(sum(demand_2027 * pieces_per_unit), 0) as gross_2027,
+        coalesce(sum(demand_2028 * pieces_per_unit), 0) as gross_2028,
+        coalesce(sum(demand_2029 * pieces_per_unit), 0) as gross_2029,
+        coalesce(sum(demand_2030 * pieces_per_unit), 0) as gross_2030,
+        coalesce(sum(demand_2031 * pieces_per_unit), 0) as gross_2031,
+        coalesce(sum(demand_2032 * pieces_per_unit), 0) as gross_2032,
+        coalesce(sum(demand_2033 * pieces_per_unit), 0) as gross_2033,
+        coalesce(sum(demand_2034 * pieces_per_unit), 0) as gross_2034,
+        coalesce(sum(demand_2035 * pieces_per_unit), 0) as gross_2035
+    from core.demand_line
     where
-        demand_line.pieces_per_unit is not null
-        and (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
-        and input.agency_code in (select kinship.agency_code from kinship)
-    group by input.agency_code, demand_line.product_id
+        pieces_per_unit is not null
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
+        and submission_id in (select related.submission_id from related)
+    group by submission_id, product_id
 ),
 
 child_need as (
     select
-        input.agency_code,
-        demand_line.product_id,
-        coalesce(sum(demand_line.demand_2026 * demand_line.pieces_per_unit), 0) as gross_2026,
-        coalesce(sum(demand_line.demand_2027 * demand_line.pieces_per_unit), 0) as gross_2027,
-        coalesce(sum(demand_line.demand_2028 * demand_line.pieces_per_unit), 0) as gross_2028,
-        coalesce(sum(demand_line.demand_2029 * demand_line.pieces_per_unit), 0) as gross_2029,
-        coalesce(sum(demand_line.demand_2030 * demand_line.pieces_per_unit), 0) as gross_2030,
-        coalesce(sum(demand_line.demand_2031 * demand_line.pieces_per_unit), 0) as gross_2031,
-        coalesce(sum(demand_line.demand_2032 * demand_line.pieces_per_unit), 0) as gross_2032,
-        coalesce(sum(demand_line.demand_2033 * demand_line.pieces_per_unit), 0) as gross_2033,
-        coalesce(sum(demand_line.demand_2034 * demand_line.pieces_per_unit), 0) as gross_2034,
-        coalesce(sum(demand_line.demand_2035 * demand_line.pieces_per_unit), 0) as gross_2035
-    from city_order.inputs_of(%(release_id)s) as input
-    inner join core.demand_line using (submission_id)
+        submission_id,
+        product_id,
+        coalesce(sum(demand_2026 * pieces_per_unit), 0) as gross_2026,
+        coalesce(sum(demand_2027 * pieces_per_unit), 0) as gross_2027,
+        coalesce(sum(demand_2028 * pieces_per_unit), 0) as gross_2028,
+        coalesce(sum(demand_2029 * pieces_per_unit), 0) as gross_2029,
+        coalesce(sum(demand_2030 * pieces_per_unit), 0) as gross_2030,
+        coalesce(sum(demand_2031 * pieces_per_unit), 0) as gross_2031,
+        coalesce(sum(demand_2032 * pieces_per_unit), 0) as gross_2032,
+        coalesce(sum(demand_2033 * pieces_per_unit), 0) as gross_2033,
+        coalesce(sum(demand_2034 * pieces_per_unit), 0) as gross_2034,
+        coalesce(sum(demand_2035 * pieces_per_unit), 0) as gross_2035
+    from core.demand_line
     where
-        demand_line.pieces_per_unit is not null
-        and (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
-        and input.agency_code in (select kinship.subordinate_code from kinship)
-        and demand_line.product_id in (select parent_need.product_id from parent_need)
-    group by input.agency_code, demand_line.product_id
+        pieces_per_unit is not null
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
+        and (submission_id, product_id) in (
+            select
+                related.subordinate_submission_id,
+                parent_need.product_id
+            from related
+            inner join parent_need using (submission_id)
+        )
+    group by submission_id, product_id
 ),
 
 asked_twice as (
     select
         parent_need.*,
-        kinship.subordinate_code
-    from parent_need
-    inner join kinship using (agency_code)
-    inner join child_need
-        on kinship.subordinate_code = child_need.agency_code and parent_need.product_id = child_need.product_id
+        related.agency_code,
+        related.subordinate_code
+    from child_need
+    inner join related on child_need.submission_id = related.subordinate_submission_id
+    inner join parent_need
+        on related.submission_id = parent_need.submission_id and child_need.product_id = parent_need.product_id
     where
         (
             parent_need.gross_2026, parent_need.gross_2027, parent_need.gross_2028, parent_need.gross_2029,

@@ -3,21 +3,40 @@
 -- core.demand_line.
 with
 
-line as not materialized (
-    select
-        input.agency_code,
-        demand_line.*
-    from city_order.inputs_of(%(release_id)s) as input
-    inner join core.demand_line using (submission_id)
-    where (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
-),
-
 double_counted as (
     select distinct
-        agency_code,
-        product_id
-    from city_order.double_counting_version
-    where release_id = %(release_id)s and handled = 'child_counts'
+        input.submission_id,
+        twice.product_id
+    from city_order.double_counting_version as twice
+    inner join city_order.inputs_of(%(release_id)s) as input using (agency_code)
+    where twice.release_id = %(release_id)s and twice.handled = 'child_counts'
+),
+
+-- Few lines have something to leave out: they are looked for once.
+line as materialized (
+    select
+        input.agency_code,
+        demand_line.*,
+        (demand_line.submission_id, demand_line.product_id) in (
+            select
+                double_counted.submission_id,
+                double_counted.product_id
+            from double_counted
+        ) as is_double_counted
+    from core.demand_line
+    inner join city_order.inputs_of(%(release_id)s) as input using (submission_id)
+    where
+        (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+        and (
+            demand_line.pieces_per_unit is null
+            or demand_line.outside_horizon <> '{}'
+            or (demand_line.submission_id, demand_line.product_id) in (
+                select
+                    double_counted.submission_id,
+                    double_counted.product_id
+                from double_counted
+            )
+        )
 ),
 
 -- Nothing says how many pieces the unit is, and nothing is guessed: the quantity stays in the typed unit.
@@ -69,14 +88,13 @@ counted_by_subordinate as (
         demand.year,
         demand.quantity * line.pieces_per_unit as quantity
     from line
-    inner join double_counted using (agency_code, product_id)
     cross join lateral (
         values
         (2026, line.demand_2026), (2027, line.demand_2027), (2028, line.demand_2028), (2029, line.demand_2029),
         (2030, line.demand_2030), (2031, line.demand_2031), (2032, line.demand_2032), (2033, line.demand_2033),
         (2034, line.demand_2034), (2035, line.demand_2035)
     ) as demand (year, quantity)
-    where line.pieces_per_unit is not null
+    where line.is_double_counted and line.pieces_per_unit is not null
 ),
 
 left_out as (

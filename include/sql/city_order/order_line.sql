@@ -7,28 +7,103 @@ with
 
 -- What the release recorded, not what stands today: so an earlier release can be rebuilt. A line with no way to pieces
 -- cannot be added to others, and one that a subordinate repeats would be counted twice: they are exclusions.
--- It is used twice, and wide: reading it again is cheaper than keeping it.
-line as not materialized (
+-- Sorted once, in a narrow copy: all that follows goes along it, in no more memory for ten million lines than for one.
+line as materialized (
     select
-        input.agency_code,
-        demand_line.*
-    from city_order.inputs_of(%(release_id)s) as input
-    inner join core.demand_line using (submission_id)
+        product_id,
+        submission_id,
+        pieces_per_unit,
+        unit_price_rub,
+        stock,
+        contracted,
+        nullif(demand_2026, 0) as demand_2026,
+        nullif(demand_2027, 0) as demand_2027,
+        nullif(demand_2028, 0) as demand_2028,
+        nullif(demand_2029, 0) as demand_2029,
+        nullif(demand_2030, 0) as demand_2030,
+        nullif(demand_2031, 0) as demand_2031,
+        nullif(demand_2032, 0) as demand_2032,
+        nullif(demand_2033, 0) as demand_2033,
+        nullif(demand_2034, 0) as demand_2034,
+        nullif(demand_2035, 0) as demand_2035
+    from core.demand_line
     where
-        demand_line.pieces_per_unit is not null
-        and (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
-        and (input.agency_code, demand_line.product_id) not in (
+        pieces_per_unit is not null
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
+        and submission_id in (select input.submission_id from city_order.inputs_of(%(release_id)s) as input)
+        and (submission_id, product_id) not in (
             select
-                twice.agency_code,
+                input.submission_id,
                 twice.product_id
             from city_order.double_counting_version as twice
+            inner join city_order.inputs_of(%(release_id)s) as input using (agency_code)
             where twice.release_id = %(release_id)s and twice.handled = 'child_counts'
         )
+    order by product_id, submission_id
 ),
 
-agency_need as (
+-- An agency has one submission, so submissions are counted for agencies. Prices are per typed unit, and each line's sum
+-- is rounded to kopecks. Few lines have no price: what they ask for is less to add up than what the others do.
+city_need as (
     select
-        agency_code,
+        product_id,
+        sum(demand_2026 * pieces_per_unit) as gross_2026,
+        sum(demand_2027 * pieces_per_unit) as gross_2027,
+        sum(demand_2028 * pieces_per_unit) as gross_2028,
+        sum(demand_2029 * pieces_per_unit) as gross_2029,
+        sum(demand_2030 * pieces_per_unit) as gross_2030,
+        sum(demand_2031 * pieces_per_unit) as gross_2031,
+        sum(demand_2032 * pieces_per_unit) as gross_2032,
+        sum(demand_2033 * pieces_per_unit) as gross_2033,
+        sum(demand_2034 * pieces_per_unit) as gross_2034,
+        sum(demand_2035 * pieces_per_unit) as gross_2035,
+        sum(demand_2026 * pieces_per_unit) filter (where unit_price_rub is null) as unpriced_2026,
+        sum(demand_2027 * pieces_per_unit) filter (where unit_price_rub is null) as unpriced_2027,
+        sum(demand_2028 * pieces_per_unit) filter (where unit_price_rub is null) as unpriced_2028,
+        sum(demand_2029 * pieces_per_unit) filter (where unit_price_rub is null) as unpriced_2029,
+        sum(demand_2030 * pieces_per_unit) filter (where unit_price_rub is null) as unpriced_2030,
+        sum(demand_2031 * pieces_per_unit) filter (where unit_price_rub is null) as unpriced_2031,
+        sum(demand_2032 * pieces_per_unit) filter (where unit_price_rub is null) as unpriced_2032,
+        sum(demand_2033 * pieces_per_unit) filter (where unit_price_rub is null) as unpriced_2033,
+        sum(demand_2034 * pieces_per_unit) filter (where unit_price_rub is null) as unpriced_2034,
+        sum(demand_2035 * pieces_per_unit) filter (where unit_price_rub is null) as unpriced_2035,
+        sum(round(demand_2026 * unit_price_rub, 2)) as rub_2026,
+        sum(round(demand_2027 * unit_price_rub, 2)) as rub_2027,
+        sum(round(demand_2028 * unit_price_rub, 2)) as rub_2028,
+        sum(round(demand_2029 * unit_price_rub, 2)) as rub_2029,
+        sum(round(demand_2030 * unit_price_rub, 2)) as rub_2030,
+        sum(round(demand_2031 * unit_price_rub, 2)) as rub_2031,
+        sum(round(demand_2032 * unit_price_rub, 2)) as rub_2032,
+        sum(round(demand_2033 * unit_price_rub, 2)) as rub_2033,
+        sum(round(demand_2034 * unit_price_rub, 2)) as rub_2034,
+        sum(round(demand_2035 * unit_price_rub, 2)) as rub_2035,
+        count(distinct submission_id) filter (where demand_2026 is not null) as agencies_2026,
+        count(distinct submission_id) filter (where demand_2027 is not null) as agencies_2027,
+        count(distinct submission_id) filter (where demand_2028 is not null) as agencies_2028,
+        count(distinct submission_id) filter (where demand_2029 is not null) as agencies_2029,
+        count(distinct submission_id) filter (where demand_2030 is not null) as agencies_2030,
+        count(distinct submission_id) filter (where demand_2031 is not null) as agencies_2031,
+        count(distinct submission_id) filter (where demand_2032 is not null) as agencies_2032,
+        count(distinct submission_id) filter (where demand_2033 is not null) as agencies_2033,
+        count(distinct submission_id) filter (where demand_2034 is not null) as agencies_2034,
+        count(distinct submission_id) filter (where demand_2035 is not null) as agencies_2035,
+        count(demand_2026) as lines_2026,
+        count(demand_2027) as lines_2027,
+        count(demand_2028) as lines_2028,
+        count(demand_2029) as lines_2029,
+        count(demand_2030) as lines_2030,
+        count(demand_2031) as lines_2031,
+        count(demand_2032) as lines_2032,
+        count(demand_2033) as lines_2033,
+        count(demand_2034) as lines_2034,
+        count(demand_2035) as lines_2035
+    from line
+    group by product_id
+),
+
+-- Most agencies have nothing in hand.
+holder_need as (
+    select
         product_id,
         coalesce(sum(stock * pieces_per_unit), 0) + coalesce(sum(contracted * pieces_per_unit), 0) as in_hand,
         coalesce(sum(demand_2026 * pieces_per_unit), 0) as gross_2026,
@@ -42,100 +117,48 @@ agency_need as (
         coalesce(sum(demand_2034 * pieces_per_unit), 0) as gross_2034,
         coalesce(sum(demand_2035 * pieces_per_unit), 0) as gross_2035
     from line
-    group by agency_code, product_id
+    where exists (
+        select 1 from line as held
+        where
+            (held.stock > 0 or held.contracted > 0)
+            and held.product_id = line.product_id and held.submission_id = line.submission_id
+    )
+    group by product_id, submission_id
 ),
 
--- used_2028 is what the years up to 2028 use up of all that an agency has in hand; most have nothing.
+-- used_2028 is what the years up to 2028 use up of all that an agency has in hand.
 -- An agency's surplus is its own: it lessens no other agency's need.
-city_need as (
+city_stock as (
     select
         product_id,
-        sum(gross_2026) as gross_2026,
-        sum(gross_2027) as gross_2027,
-        sum(gross_2028) as gross_2028,
-        sum(gross_2029) as gross_2029,
-        sum(gross_2030) as gross_2030,
-        sum(gross_2031) as gross_2031,
-        sum(gross_2032) as gross_2032,
-        sum(gross_2033) as gross_2033,
-        sum(gross_2034) as gross_2034,
-        sum(gross_2035) as gross_2035,
-        sum(least(gross_2026, in_hand)) filter (where in_hand > 0) as used_2026,
-        sum(least(gross_2026 + gross_2027, in_hand)) filter (where in_hand > 0) as used_2027,
-        sum(least(gross_2026 + gross_2027 + gross_2028, in_hand)) filter (where in_hand > 0) as used_2028,
-        sum(least(gross_2026 + gross_2027 + gross_2028 + gross_2029, in_hand)) filter (where in_hand > 0) as used_2029,
+        sum(least(gross_2026, in_hand)) as used_2026,
+        sum(least(gross_2026 + gross_2027, in_hand)) as used_2027,
+        sum(least(gross_2026 + gross_2027 + gross_2028, in_hand)) as used_2028,
+        sum(least(gross_2026 + gross_2027 + gross_2028 + gross_2029, in_hand)) as used_2029,
         sum(least(
             gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030, in_hand
-        )) filter (where in_hand > 0) as used_2030,
+        )) as used_2030,
         sum(least(
             gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
             + gross_2031, in_hand
-        )) filter (where in_hand > 0) as used_2031,
+        )) as used_2031,
         sum(least(
             gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
             + gross_2031 + gross_2032, in_hand
-        )) filter (where in_hand > 0) as used_2032,
+        )) as used_2032,
         sum(least(
             gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
             + gross_2031 + gross_2032 + gross_2033, in_hand
-        )) filter (where in_hand > 0) as used_2033,
+        )) as used_2033,
         sum(least(
             gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
             + gross_2031 + gross_2032 + gross_2033 + gross_2034, in_hand
-        )) filter (where in_hand > 0) as used_2034,
+        )) as used_2034,
         sum(least(
             gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
             + gross_2031 + gross_2032 + gross_2033 + gross_2034 + gross_2035, in_hand
-        )) filter (where in_hand > 0) as used_2035,
-        count(*) filter (where gross_2026 > 0) as agencies_2026,
-        count(*) filter (where gross_2027 > 0) as agencies_2027,
-        count(*) filter (where gross_2028 > 0) as agencies_2028,
-        count(*) filter (where gross_2029 > 0) as agencies_2029,
-        count(*) filter (where gross_2030 > 0) as agencies_2030,
-        count(*) filter (where gross_2031 > 0) as agencies_2031,
-        count(*) filter (where gross_2032 > 0) as agencies_2032,
-        count(*) filter (where gross_2033 > 0) as agencies_2033,
-        count(*) filter (where gross_2034 > 0) as agencies_2034,
-        count(*) filter (where gross_2035 > 0) as agencies_2035
-    from agency_need
-    group by product_id
-),
-
--- What needs no agency: prices are per typed unit, and each line's sum is rounded to kopecks.
-city_lines as (
-    select
-        product_id,
-        sum(demand_2026 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2026,
-        sum(demand_2027 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2027,
-        sum(demand_2028 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2028,
-        sum(demand_2029 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2029,
-        sum(demand_2030 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2030,
-        sum(demand_2031 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2031,
-        sum(demand_2032 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2032,
-        sum(demand_2033 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2033,
-        sum(demand_2034 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2034,
-        sum(demand_2035 * pieces_per_unit) filter (where unit_price_rub is not null) as priced_2035,
-        sum(round(demand_2026 * unit_price_rub * 100)) filter (where demand_2026 > 0) as kopecks_2026,
-        sum(round(demand_2027 * unit_price_rub * 100)) filter (where demand_2027 > 0) as kopecks_2027,
-        sum(round(demand_2028 * unit_price_rub * 100)) filter (where demand_2028 > 0) as kopecks_2028,
-        sum(round(demand_2029 * unit_price_rub * 100)) filter (where demand_2029 > 0) as kopecks_2029,
-        sum(round(demand_2030 * unit_price_rub * 100)) filter (where demand_2030 > 0) as kopecks_2030,
-        sum(round(demand_2031 * unit_price_rub * 100)) filter (where demand_2031 > 0) as kopecks_2031,
-        sum(round(demand_2032 * unit_price_rub * 100)) filter (where demand_2032 > 0) as kopecks_2032,
-        sum(round(demand_2033 * unit_price_rub * 100)) filter (where demand_2033 > 0) as kopecks_2033,
-        sum(round(demand_2034 * unit_price_rub * 100)) filter (where demand_2034 > 0) as kopecks_2034,
-        sum(round(demand_2035 * unit_price_rub * 100)) filter (where demand_2035 > 0) as kopecks_2035,
-        count(*) filter (where demand_2026 > 0) as lines_2026,
-        count(*) filter (where demand_2027 > 0) as lines_2027,
-        count(*) filter (where demand_2028 > 0) as lines_2028,
-        count(*) filter (where demand_2029 > 0) as lines_2029,
-        count(*) filter (where demand_2030 > 0) as lines_2030,
-        count(*) filter (where demand_2031 > 0) as lines_2031,
-        count(*) filter (where demand_2032 > 0) as lines_2032,
-        count(*) filter (where demand_2033 > 0) as lines_2033,
-        count(*) filter (where demand_2034 > 0) as lines_2034,
-        count(*) filter (where demand_2035 > 0) as lines_2035
-    from line
+        )) as used_2035
+    from holder_need
     group by product_id
 )
 
@@ -148,26 +171,26 @@ select
     net.quantity as net_quantity,
     need.gross_quantity * product.voltage_v * product.capacity_ah * 0.001 as gross_energy_kwh,
     net.quantity * product.voltage_v * product.capacity_ah * 0.001 as net_energy_kwh,
-    need.amount_kopecks,
-    trim_scale(coalesce(need.priced_quantity, 0) / need.gross_quantity) as priced_share,
+    need.rub * 100 as amount_kopecks,
+    trim_scale((need.gross_quantity - coalesce(need.unpriced_quantity, 0)) / need.gross_quantity) as priced_share,
     need.agencies,
     need.lines
 from city_need
-inner join city_lines using (product_id)
 inner join core.product using (product_id)
+left join city_stock using (product_id)
 cross join lateral (
     values
-    (2026, gross_2026, used_2026, 0, priced_2026, kopecks_2026, agencies_2026, lines_2026),
-    (2027, gross_2027, used_2027, used_2026, priced_2027, kopecks_2027, agencies_2027, lines_2027),
-    (2028, gross_2028, used_2028, used_2027, priced_2028, kopecks_2028, agencies_2028, lines_2028),
-    (2029, gross_2029, used_2029, used_2028, priced_2029, kopecks_2029, agencies_2029, lines_2029),
-    (2030, gross_2030, used_2030, used_2029, priced_2030, kopecks_2030, agencies_2030, lines_2030),
-    (2031, gross_2031, used_2031, used_2030, priced_2031, kopecks_2031, agencies_2031, lines_2031),
-    (2032, gross_2032, used_2032, used_2031, priced_2032, kopecks_2032, agencies_2032, lines_2032),
-    (2033, gross_2033, used_2033, used_2032, priced_2033, kopecks_2033, agencies_2033, lines_2033),
-    (2034, gross_2034, used_2034, used_2033, priced_2034, kopecks_2034, agencies_2034, lines_2034),
-    (2035, gross_2035, used_2035, used_2034, priced_2035, kopecks_2035, agencies_2035, lines_2035)
-) as need (year, gross_quantity, used, used_before, priced_quantity, amount_kopecks, agencies, lines)
+    (2026, gross_2026, used_2026, 0, unpriced_2026, rub_2026, agencies_2026, lines_2026),
+    (2027, gross_2027, used_2027, used_2026, unpriced_2027, rub_2027, agencies_2027, lines_2027),
+    (2028, gross_2028, used_2028, used_2027, unpriced_2028, rub_2028, agencies_2028, lines_2028),
+    (2029, gross_2029, used_2029, used_2028, unpriced_2029, rub_2029, agencies_2029, lines_2029),
+    (2030, gross_2030, used_2030, used_2029, unpriced_2030, rub_2030, agencies_2030, lines_2030),
+    (2031, gross_2031, used_2031, used_2030, unpriced_2031, rub_2031, agencies_2031, lines_2031),
+    (2032, gross_2032, used_2032, used_2031, unpriced_2032, rub_2032, agencies_2032, lines_2032),
+    (2033, gross_2033, used_2033, used_2032, unpriced_2033, rub_2033, agencies_2033, lines_2033),
+    (2034, gross_2034, used_2034, used_2033, unpriced_2034, rub_2034, agencies_2034, lines_2034),
+    (2035, gross_2035, used_2035, used_2034, unpriced_2035, rub_2035, agencies_2035, lines_2035)
+) as need (year, gross_quantity, used, used_before, unpriced_quantity, rub, agencies, lines)
 cross join lateral (
     values (need.gross_quantity - coalesce(need.used, 0) + coalesce(need.used_before, 0))
 ) as net (quantity)

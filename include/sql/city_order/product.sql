@@ -13,9 +13,12 @@ written as (
         demand_line.manufacturer,
         demand_line.okpd2_code,
         count(*) as lines
-    from city_order.inputs_of(%(release_id)s)
-    inner join core.demand_line using (submission_id)
-    where (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+    from core.demand_line
+    where
+        (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+        and demand_line.submission_id in (
+            select input.submission_id from city_order.inputs_of(%(release_id)s) as input
+        )
     group by
         demand_line.product_id, demand_line.item_name, demand_line.part_number, demand_line.manufacturer,
         demand_line.okpd2_code
@@ -66,8 +69,7 @@ price as (
         percentile_disc(array[0.25, 0.5, 0.75]) within group (
             order by round(demand_line.unit_price_rub * 100 / demand_line.pieces_per_unit, 4)
         ) as quartiles
-    from city_order.inputs_of(%(release_id)s) as input
-    inner join core.demand_line using (submission_id)
+    from core.demand_line
     where
         demand_line.pieces_per_unit is not null and demand_line.unit_price_rub is not null
         and greatest(
@@ -76,11 +78,15 @@ price as (
             demand_line.demand_2034, demand_line.demand_2035
         ) > 0
         and (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
-        and (input.agency_code, demand_line.product_id) not in (
+        and demand_line.submission_id in (
+            select input.submission_id from city_order.inputs_of(%(release_id)s) as input
+        )
+        and (demand_line.submission_id, demand_line.product_id) not in (
             select
-                twice.agency_code,
+                input.submission_id,
                 twice.product_id
             from city_order.double_counting_version as twice
+            inner join city_order.inputs_of(%(release_id)s) as input using (agency_code)
             where twice.release_id = %(release_id)s and twice.handled = 'child_counts'
         )
     group by demand_line.product_id

@@ -11,32 +11,63 @@ new_input as (
     )
 ),
 
-line as (
-    select
-        demand_line.*,
-        case when demand_line.pieces_per_unit is null then demand_line.unit else '796' end as counted_unit,
-        coalesce(demand_line.pieces_per_unit, 1) as counted_per_unit
-    from new_input
-    inner join core.demand_line using (submission_id)
-),
-
--- The years stand side by side until they are added up; those outside the horizon are few.
+-- The years stand side by side until they are added up. Submission by submission: a night has few new ones.
 added_up as (
     select
-        submission_id,
-        counted_unit,
-        sum(demand_2026 * counted_per_unit) as quantity_2026,
-        sum(demand_2027 * counted_per_unit) as quantity_2027,
-        sum(demand_2028 * counted_per_unit) as quantity_2028,
-        sum(demand_2029 * counted_per_unit) as quantity_2029,
-        sum(demand_2030 * counted_per_unit) as quantity_2030,
-        sum(demand_2031 * counted_per_unit) as quantity_2031,
-        sum(demand_2032 * counted_per_unit) as quantity_2032,
-        sum(demand_2033 * counted_per_unit) as quantity_2033,
-        sum(demand_2034 * counted_per_unit) as quantity_2034,
-        sum(demand_2035 * counted_per_unit) as quantity_2035
-    from line
-    group by submission_id, counted_unit
+        new_input.submission_id,
+        case when line.pieces_per_unit is null then line.unit else '796' end as counted_unit,
+        coalesce(line.pieces_per_unit, 1) as counted_per_unit,
+        line.demand_2026,
+        line.demand_2027,
+        line.demand_2028,
+        line.demand_2029,
+        line.demand_2030,
+        line.demand_2031,
+        line.demand_2032,
+        line.demand_2033,
+        line.demand_2034,
+        line.demand_2035
+    from new_input
+    cross join lateral (
+        select
+            demand_line.unit,
+            demand_line.pieces_per_unit,
+            sum(demand_line.demand_2026) as demand_2026,
+            sum(demand_line.demand_2027) as demand_2027,
+            sum(demand_line.demand_2028) as demand_2028,
+            sum(demand_line.demand_2029) as demand_2029,
+            sum(demand_line.demand_2030) as demand_2030,
+            sum(demand_line.demand_2031) as demand_2031,
+            sum(demand_line.demand_2032) as demand_2032,
+            sum(demand_line.demand_2033) as demand_2033,
+            sum(demand_line.demand_2034) as demand_2034,
+            sum(demand_line.demand_2035) as demand_2035
+        from core.demand_line
+        where demand_line.submission_id = new_input.submission_id
+        group by demand_line.unit, demand_line.pieces_per_unit
+    ) as line
+),
+
+-- What was asked for under years that the survey does not ask about: few lines.
+added_up_outside as (
+    select
+        new_input.submission_id,
+        case when line.pieces_per_unit is null then line.unit else '796' end as counted_unit,
+        coalesce(line.pieces_per_unit, 1) as counted_per_unit,
+        line.year,
+        line.quantity
+    from new_input
+    cross join lateral (
+        select
+            demand_line.unit,
+            demand_line.pieces_per_unit,
+            outside.year::integer as year,
+            sum(outside.quantity::numeric) as quantity
+        from core.demand_line
+        cross join lateral jsonb_each_text(demand_line.outside_horizon) as outside (year, quantity)
+        where demand_line.submission_id = new_input.submission_id and demand_line.outside_horizon <> '{}'
+        group by demand_line.unit, demand_line.pieces_per_unit, outside.year
+    ) as line
 ),
 
 asked as (
@@ -44,30 +75,28 @@ asked as (
         added_up.submission_id,
         added_up.counted_unit as unit,
         demand.year,
-        demand.quantity
+        demand.quantity * added_up.counted_per_unit as quantity
     from added_up
     cross join lateral (
         values
-        (2026, quantity_2026),
-        (2027, quantity_2027),
-        (2028, quantity_2028),
-        (2029, quantity_2029),
-        (2030, quantity_2030),
-        (2031, quantity_2031),
-        (2032, quantity_2032),
-        (2033, quantity_2033),
-        (2034, quantity_2034),
-        (2035, quantity_2035)
+        (2026, added_up.demand_2026),
+        (2027, added_up.demand_2027),
+        (2028, added_up.demand_2028),
+        (2029, added_up.demand_2029),
+        (2030, added_up.demand_2030),
+        (2031, added_up.demand_2031),
+        (2032, added_up.demand_2032),
+        (2033, added_up.demand_2033),
+        (2034, added_up.demand_2034),
+        (2035, added_up.demand_2035)
     ) as demand (year, quantity)
     union all
     select
-        line.submission_id,
-        line.counted_unit as unit,
-        outside.year::integer as year,
-        outside.quantity::numeric * line.counted_per_unit as quantity
-    from line
-    cross join lateral jsonb_each_text(line.outside_horizon) as outside (year, quantity)
-    where line.outside_horizon <> '{}'
+        submission_id,
+        counted_unit as unit,
+        year,
+        quantity * counted_per_unit as quantity
+    from added_up_outside
 )
 
 select

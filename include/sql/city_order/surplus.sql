@@ -7,47 +7,59 @@ with
 -- In pieces, or in the typed unit where there is no way to them: then only like is set against like.
 line as (
     select
-        input.agency_code,
-        demand_line.product_id,
-        case when demand_line.pieces_per_unit is null then demand_line.unit else '796' end as unit,
-        coalesce(demand_line.pieces_per_unit, 1) as counted_per_unit,
-        coalesce(demand_line.stock, 0) + coalesce(demand_line.contracted, 0) as in_hand,
+        submission_id,
+        product_id,
+        case when pieces_per_unit is null then unit else '796' end as unit,
+        coalesce(pieces_per_unit, 1) as counted_per_unit,
+        coalesce(stock, 0) + coalesce(contracted, 0) as in_hand,
         (
             coalesce(demand_2026, 0) + coalesce(demand_2027, 0) + coalesce(demand_2028, 0) + coalesce(demand_2029, 0)
             + coalesce(demand_2030, 0) + coalesce(demand_2031, 0) + coalesce(demand_2032, 0) + coalesce(demand_2033, 0)
             + coalesce(demand_2034, 0) + coalesce(demand_2035, 0)
         ) as asked
-    from city_order.inputs_of(%(release_id)s) as input
-    inner join core.demand_line using (submission_id)
+    from core.demand_line
     where
-        (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+        (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
+        and submission_id in (select input.submission_id from city_order.inputs_of(%(release_id)s) as input)
         and (
-            demand_line.pieces_per_unit is null
-            or (input.agency_code, demand_line.product_id) not in (
+            pieces_per_unit is null
+            or (submission_id, product_id) not in (
                 select
-                    twice.agency_code,
+                    input.submission_id,
                     twice.product_id
                 from city_order.double_counting_version as twice
+                inner join city_order.inputs_of(%(release_id)s) as input using (agency_code)
                 where twice.release_id = %(release_id)s and twice.handled = 'child_counts'
             )
+        )
+        -- Only who has something in hand can have too much of it.
+        and (submission_id, product_id) in (
+            select
+                held.submission_id,
+                held.product_id
+            from core.demand_line as held
+            where
+                (held.stock > 0 or held.contracted > 0)
+                and (%(touched)s::text[] is null or held.product_id = any(%(touched)s::text[]))
         )
 ),
 
 agency_need as (
     select
-        agency_code,
+        submission_id,
         product_id,
         unit,
         sum((in_hand - asked) * counted_per_unit) as surplus_quantity
     from line
-    group by agency_code, product_id, unit
+    group by submission_id, product_id, unit
 )
 
 select
     %(release_id)s as release_id,
-    agency_code,
-    product_id,
-    unit,
-    surplus_quantity
+    input.agency_code,
+    agency_need.product_id,
+    agency_need.unit,
+    agency_need.surplus_quantity
 from agency_need
-where surplus_quantity > 0
+inner join city_order.inputs_of(%(release_id)s) as input using (submission_id)
+where agency_need.surplus_quantity > 0

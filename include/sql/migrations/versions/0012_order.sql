@@ -29,7 +29,7 @@ add column reason text,
 add check ((rolled_back_to_release_id is null) = (rolled_back_by is null)),
 add check (whole_release_id < release_id);
 comment on column city_order.release.figures_sha256 is
-'Digest of its figures, without ids and times: the sum of their SHA-256, in four words of 64 bits.';
+'Digest of its figures, without ids and times: the sum of its products'' SHA-256, in four words of 64 bits.';
 comment on column city_order.release.whole_release_id is
 'The last release before it that set the rows of every product anew; empty if it did so itself.';
 comment on column city_order.release.terms_sha256 is
@@ -565,7 +565,7 @@ comment on view city_order.line_outcome is
 product, unit and year, or in an exclusion of that reason. Grain: release_id, submission_id, line_position, year.';
 
 create function city_order.inputs_of(release bigint) returns table (agency_code text, submission_id bigint)
-language plpgsql stable rows 1000 as $$
+language plpgsql stable parallel safe rows 1000 as $$
 begin
     return query
     select release_input.agency_code, release_input.submission_id
@@ -662,50 +662,62 @@ end $$;
 comment on function city_order.refuse_rows_for_a_built_release() is
 'Keeps a built release as it is; once for a statement, however many rows it adds.';
 
-create function city_order.refuse_change_of_a_version() returns trigger
+create function city_order.refuse_wrong_end_of_a_version() returns trigger
 language plpgsql as $$
 declare
-    row_before jsonb := to_jsonb(old);
-    row_after jsonb := to_jsonb(new);
+    built bigint;
 begin
-    if
-        old.until_release_id is null
-        and row_before - 'until_release_id' = row_after - 'until_release_id'
-        and exists (
-            select 1
-            from city_order.release as by_release
-            inner join city_order.release as of_release
-                on
-                    of_release.survey_code = by_release.survey_code
+    -- Once for a statement: a night ends thousands of rows. Which of them were touched, or are of a changed agency, is
+    -- looked up by the column that the table has.
+    select min(old_row.release_id) into built
+    from old_row
+    inner join city_order.release using (release_id)
+    where release.status <> 'draft' and old_row.until_release_id is not null;
+    if built is null then
+        select min(of_release.release_id) into built
+        from (select distinct release_id, until_release_id from new_row) as ended
+        inner join city_order.release as of_release using (release_id)
+        where
+            of_release.status <> 'draft'
+            and not exists (
+                select 1 from city_order.release as by_release
+                where
+                    by_release.release_id = ended.until_release_id and by_release.status = 'published'
+                    and by_release.survey_code = of_release.survey_code
                     and of_release.release_id between by_release.whole_release_id and by_release.replaces_release_id
                     and of_release.status = any(array['published', 'superseded'])
-            where
-                by_release.release_id = new.until_release_id and by_release.status = 'published'
-                and of_release.release_id = old.release_id
-        )
-        and (
-            exists (
-                select 1 from city_order.touched_product as touched
-                where touched.release_id = new.until_release_id and touched.product_id = row_before ->> 'product_id'
-            )
-            or not row_before ? 'product_id' and exists (
-                select 1 from city_order.input_change as changed
-                where changed.release_id = new.until_release_id and changed.agency_code = row_before ->> 'agency_code'
-            )
-        )
-    then
-        return new;
+            );
     end if;
-    if exists (
-        select 1 from city_order.release where release_id in (old.release_id, new.release_id) and status <> 'draft'
-    ) then
-        raise exception 'release % is no draft: what is built never changes', old.release_id
+    if built is null and tg_argv[0] = 'product_id' then
+        select min(new_row.release_id) into built
+        from new_row
+        inner join city_order.release using (release_id)
+        where
+            release.status <> 'draft'
+            and not exists (
+                select 1 from city_order.touched_product as touched
+                where touched.release_id = new_row.until_release_id and touched.product_id = new_row.product_id
+            );
+    elsif built is null then
+        select min(new_row.release_id) into built
+        from new_row
+        inner join city_order.release using (release_id)
+        where
+            release.status <> 'draft'
+            and not exists (
+                select 1 from city_order.input_change as changed
+                where changed.release_id = new_row.until_release_id and changed.agency_code = new_row.agency_code
+            );
+    end if;
+    if built is not null then
+        raise exception 'release % is no draft: what is built never changes', built
             using hint = 'A row ends once, when a release that sets it anew is published.';
     end if;
-    return new;
+    return null;
 end $$;
-comment on function city_order.refuse_change_of_a_version() is
-'Keeps the rows of a built release as they are, but for their end: it is the published release that set them anew.';
+comment on function city_order.refuse_wrong_end_of_a_version() is
+'Lets the rows of a built release end once, by the published release that sets them anew. Another trigger refuses every
+other change of them.';
 
 create function city_order.refuse_release_that_is_no_draft() returns trigger
 language plpgsql as $$
@@ -740,6 +752,7 @@ for each row execute function city_order.refuse_pointer_to_an_unpublished_releas
 do $$
 declare
     relation text;
+    columns text;
 begin
     foreach relation in array array[
         'input_change', 'touched_product', 'release_total', 'release_change',
@@ -751,15 +764,19 @@ begin
             'create trigger filled_as_draft after insert on city_order.%I referencing new table as added'
             ' for each statement execute function city_order.refuse_rows_for_a_built_release()', relation
         );
+        select string_agg(quote_ident(column_name), ', ') into columns
+        from information_schema.columns
+        where table_schema = 'city_order' and table_name = relation and column_name <> 'until_release_id';
         execute format(
-            'create trigger drafts_only before delete%s on city_order.%I'
-            ' for each row execute function city_order.refuse_change_of_a_built_release()',
-            case when relation like '%\_version' then '' else ' or update' end, relation
+            'create trigger drafts_only before delete or update of %s on city_order.%I'
+            ' for each row execute function city_order.refuse_change_of_a_built_release()', columns, relation
         );
         if relation like '%\_version' then
             execute format(
-                'create trigger ends_once before update on city_order.%I'
-                ' for each row execute function city_order.refuse_change_of_a_version()', relation
+                'create trigger ends_once after update on city_order.%I'
+                ' referencing old table as old_row new table as new_row'
+                ' for each statement execute function city_order.refuse_wrong_end_of_a_version(%L)',
+                relation, case when relation = 'release_input_version' then 'agency_code' else 'product_id' end
             );
             execute format('grant update (until_release_id) on city_order.%I to city_order_builder', relation);
         end if;
