@@ -10,10 +10,12 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import psutil
@@ -43,6 +45,9 @@ select (select count(*) from landing.receipt), (select count(*) from quality.fin
 """
 
 
+RELEASES_2027 = "select release_id, status from city_order.release where survey_code = 'ecb-2027' order by release_id"
+
+
 @dataclass(frozen=True)
 class Platform:
     """A home of its own, and the README's commands in it."""
@@ -69,13 +74,17 @@ class Platform:
 
     def get(self, path: str) -> dict[str, Any]:
         """An answer of Airflow's REST API, with the login that `make up` prints."""
+        return self.send("GET", path).json()
+
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        """Any request to Airflow, with that login."""
         login = re.search(r"login (\S+) / (\S+)", self.make("up"))
         assert login
         with httpx.Client(base_url=self.ui, trust_env=False, timeout=30) as client:
             token = client.post("/auth/token", json={"username": login[1], "password": login[2]}).json()["access_token"]
-            answer = client.get(path, headers={"Authorization": f"Bearer {token}"})
+            answer = client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
         assert answer.is_success, answer.text
-        return answer.json()
+        return answer
 
     def task_states(self, dag_id: str) -> set[str]:
         """The states of all task instances that the DAG ever had."""
@@ -140,9 +149,10 @@ def test_the_demo_shows_verdicts_the_equation_and_the_order(platform: Platform, 
 
 def test_the_ui_answers_with_green_dags(platform: Platform, demo: tuple[str, list]) -> None:
     dags = {dag["dag_id"]: dag["is_paused"] for dag in platform.get("/api/v2/dags")["dags"]}
-    assert dags == {"collect_submissions": False, "build_city_order": False}
+    assert dags == {path.stem: False for path in (ROOT / "dags").glob("*.py")}
     assert platform.task_states("collect_submissions") == {"success"}
-    assert platform.task_states("build_city_order") == {"success"}
+    # Nobody need be asked about the first release of a survey.
+    assert platform.task_states("build_city_order") == {"success", "skipped"}
     labels = platform.get("/api/v2/dags/collect_submissions/dagRuns/~/taskInstances?limit=1000")["task_instances"]
     assert all(re.match(r"\d+ receipts", task["rendered_map_index"]) for task in labels if task["task_id"] == "read")
     events = platform.get("/api/v2/assets/events")["asset_events"]
@@ -208,7 +218,7 @@ def test_after_a_new_survey_its_drops_are_collected(platform: Platform, demo: tu
         platform.environ["CITY_ORDER_SURVEYS"],
     )
     said = platform.make("backfill", f"FROM={dates[0][0]}", f"TO={dates[0][1]}")
-    # The second night changes more than a fifth of the first one's order, so a person is asked.
+    # Each later night changes more than a fifth of the first one's order, so a person is asked.
     assert re.search(r"^Held: ecb-2027\. Release \d+ waits for approval\. It changes ", said, re.M)
     expected = sorted(drop.later_lines for drop in CATALOGUE if drop.survey_code == "ecb-2027" and drop.later_lines)
     found = platform.select("select lines_accepted from landing.receipt where survey_code = 'ecb-2027' order by 1")
@@ -217,6 +227,69 @@ def test_after_a_new_survey_its_drops_are_collected(platform: Platform, demo: tu
         (True,)
     ]
     assert platform.select(ORDER) == demo[1]
+    _approve(platform, said)
+    _steer(platform)
+
+
+def _approve(platform: Platform, said: str) -> None:
+    """Answer the question to which `make backfill` gave the link, as a person does in the UI; and those before it."""
+    found = re.search(
+        rf"^  Decide: ({platform.ui}/dags/approve_release/runs/(\S+)/tasks/ask/required_actions)$", said, re.M
+    )
+    assert found, said
+    runs = "/api/v2/dags/approve_release/dagRuns"
+    # The task is about to ask, or does.
+    question = _until(lambda: platform.get(f"{runs}/{found[2]}/hitlDetails")["hitl_details"])[0]
+    (first, *overtaken, last) = (row[0] for row in platform.select(RELEASES_2027))
+    assert question["subject"] == f"ecb-2027: publish release {last}?"
+    assert f"| | release {first}, published | release {last} |" in question["body"]
+    assert "**new submission**: " in question["body"]
+    assert (question["options"], list(question["params"])) == (["Approve", "Reject"], ["comment"])
+    answer = {"chosen_options": ["Approve"], "params_input": {"comment": "seen"}}
+    page = platform.send("GET", "/city-order/").text
+    assert f"Waiting for a person:</strong> release {last} of ecb-2027. <a href" in page
+    for open_question in platform.get(f"{runs}/~/hitlDetails?response_received=false")["hitl_details"]:
+        run_id = quote(open_question["task_instance"]["dag_run_id"], safe="")
+        platform.send("PATCH", f"{runs}/{run_id}/taskInstances/ask/-1/hitlDetails", answer)
+    _until(lambda: {run["state"] for run in platform.get(runs)["dag_runs"]} == {"success"})
+    states = platform.get(f"{runs}/{found[2]}/taskInstances")["task_instances"]
+    assert {task["task_id"]: task["state"] for task in states} == dict.fromkeys(
+        ("describe", "ask", "decide", "publish", "disclose", "export"), "success"
+    )
+    # An answer to a question that a later release has overtaken does nothing.
+    assert platform.task_states("approve_release") <= {"success", "skipped"}
+    assert platform.select(RELEASES_2027) == [
+        (first, "superseded"), *((release_id, "audited") for release_id in overtaken), (last, "published"),
+    ]  # fmt: skip
+    decisions = "select release_id, decision, decided_by, comment from city_order.approval order by release_id"
+    assert platform.select(decisions) == [
+        *((release_id, "overtaken", None, None) for release_id in overtaken), (last, "approved", "admin", "seen"),
+    ]  # fmt: skip
+    for folder in ("_orders", "_published"):
+        assert (platform.home / "outbox" / folder / "ecb-2027" / str(last)).is_dir()
+
+
+def _steer(platform: Platform) -> None:
+    """The brake, a roll-back to the survey's first release, and the way on."""
+    first = platform.select(RELEASES_2027)[0][0]
+    survey = "SURVEY=ecb-2027"
+    assert "by Иванова: prices look wrong" in platform.make("brake", survey, "REASON=prices look wrong", "WHO=Иванова")
+    said = platform.make("roll-back", survey, f"RELEASE={first}", "REASON=prices are wrong", "WHO=Иванова")
+    (again, status) = platform.select(RELEASES_2027)[-1]
+    assert status == "published"
+    assert f"Release {again} of ecb-2027 is published. It says what release {first} said" in said
+    for folder in ("_orders", "_published"):
+        assert (platform.home / "outbox" / folder / "ecb-2027" / str(again)).is_dir()
+    assert "Something new waits for it. Next: make nightly" in platform.make("lift-brake", survey)
+
+
+def _until(answer: Callable[[], Any], patience_s: float = 120) -> Any:
+    """Ask until the answer is something."""
+    deadline = time.monotonic() + patience_s
+    while not (found := answer()):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return found
 
 
 def test_a_correction_changes_only_its_agency(platform: Platform, demo: tuple[str, list]) -> None:

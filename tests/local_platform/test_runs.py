@@ -1,4 +1,4 @@
-"""Which drop dates can be backfilled, and what Airflow is asked for them."""
+"""Which drop dates can be backfilled, and what Airflow is asked for them; what is told of a survey that is held."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from include.city_order import gate
 from include.local_platform.home import PlatformError
-from include.local_platform.runs import check_dates, check_start, drop_date_bounds
+from include.local_platform.rest import Airflow
+from include.local_platform.runs import _tell_held, check_dates, check_start, drop_date_bounds
 
 #: 00:59 and 01:00 in Moscow on 24 November: the drop date of the 23rd ends between them.
 BEFORE_THE_NIGHT = datetime(2026, 11, 23, 21, 59, tzinfo=UTC)
@@ -44,3 +46,32 @@ def test_dates_in_the_wrong_order_are_refused() -> None:
 def test_the_bounds_hold_the_night_of_every_drop_date() -> None:
     bounds = drop_date_bounds(date(2026, 11, 10), date(2026, 11, 14))
     assert bounds == ("2026-11-10T00:00:00+03:00", "2026-11-14T23:59:00+03:00")
+
+
+class _Ui:
+    """What of a client tells where things are in the UI."""
+
+    ui = "http://ui"
+    link = Airflow.link
+
+
+@pytest.mark.parametrize(
+    ("asked_in_run", "told"),
+    [
+        ("run 1", "  Decide: http://ui/dags/approve_release/runs/run%201/tasks/ask/required_actions\n"),
+        (None, "  No run of approve_release asks yet: http://ui/dags/approve_release\n"),
+    ],
+)
+def test_a_survey_that_is_held_is_told_with_where_to_decide(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked_in_run: str | None, told: str
+) -> None:
+    waiting = [{"survey_code": "ecb-2027", "asked_in_run": asked_in_run}]
+    monkeypatch.setattr(gate, "waiting", lambda _: waiting)
+    held = {"ecb-2027": "Release 12 waits for approval.", "ecb-2026": "A brake is set."}
+    _tell_held(_Ui(), "dsn", held, patience_s=0)
+    said = capsys.readouterr().out
+    assert f"\nHeld: ecb-2027. Release 12 waits for approval.\n{told}" in said
+    assert "\nHeld: ecb-2026. A brake is set.\n\nAll questions: http://ui/required_actions?" in said
+    waiting.clear()
+    _tell_held(_Ui(), "dsn", {"ecb-2026": "A brake is set."}, patience_s=0)
+    assert capsys.readouterr().out == "\nHeld: ecb-2026. A brake is set.\n"
