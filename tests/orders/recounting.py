@@ -161,67 +161,82 @@ def recount(answers: Mapping[str, Answer], terms: Terms) -> dict[str, Any]:
 Rows = Callable[[str], list[dict[str, Any]]]
 
 
+def _once(rows: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Rows by their keys: a row that stands twice would be seen as one."""
+    listed = list(rows)
+    found = dict(listed)
+    assert len(found) == len(listed)
+    return found
+
+
 def built(rows: Rows, names: Mapping[str, str]) -> dict[str, Any]:
     """What the warehouse has made of it, by the same keys. `names` are the products' in the recount."""
     counted: dict[tuple[str, str, int], Decimal] = defaultdict(Decimal)
     for row in rows("order_line_source"):
         counted[row["agency_code"], names[row["product_id"]], row["year"]] += row["gross_quantity"]
     return {
-        "order": {
-            (names[row["product_id"]], row["year"]): (
-                row["gross_quantity"],
-                row["net_quantity"],
-                row["gross_energy_kwh"],
-                row["net_energy_kwh"],
-                row["amount_kopecks"],
-                round(row["priced_share"], 12),
-                row["agencies"],
-                row["lines"],
+        "order": _once(
+            (
+                (names[row["product_id"]], row["year"]),
+                (
+                    row["gross_quantity"],
+                    row["net_quantity"],
+                    row["gross_energy_kwh"],
+                    row["net_energy_kwh"],
+                    row["amount_kopecks"],
+                    round(row["priced_share"], 12),
+                    row["agencies"],
+                    row["lines"],
+                ),
             )
             for row in rows("order_line")
-        },
-        "kinds": {
-            (names[row["product_id"]], row["year"], row["need_kind"]): row["gross_quantity"]
+        ),
+        "kinds": _once(
+            ((names[row["product_id"]], row["year"], row["need_kind"]), row["gross_quantity"])
             for row in rows("order_line_by_need_kind")
-        },
-        "excluded": {
-            (row["agency_code"], row["line_position"], row["year"]): (
-                row["reason"],
-                names[row["product_id"]],
-                row["unit"],
-                row["quantity"],
+        ),
+        "excluded": _once(
+            (
+                (row["agency_code"], row["line_position"], row["year"]),
+                (row["reason"], names[row["product_id"]], row["unit"], row["quantity"]),
             )
             for row in rows("exclusion")
-        },
-        "surplus": {
-            (row["agency_code"], names[row["product_id"]], row["unit"]): row["surplus_quantity"]
+        ),
+        "surplus": _once(
+            ((row["agency_code"], names[row["product_id"]], row["unit"]), row["surplus_quantity"])
             for row in rows("surplus")
-        },
-        "prices": {
-            names[row["product_id"]]: (
-                row["prices"],
-                row["price_lower_kopecks"],
-                row["price_median_kopecks"],
-                row["price_upper_kopecks"],
-                row["price_spread"],
+        ),
+        "prices": _once(
+            (
+                names[row["product_id"]],
+                (
+                    row["prices"],
+                    row["price_lower_kopecks"],
+                    row["price_median_kopecks"],
+                    row["price_upper_kopecks"],
+                    row["price_spread"],
+                ),
             )
             for row in rows("product")
             if row["prices"]
-        },
-        "twice": {
-            (names[row["product_id"]], row["agency_code"], row["subordinate_code"], row["year"]): (
-                row["gross_quantity"],
-                row["handled"],
+        ),
+        "twice": _once(
+            (
+                (names[row["product_id"]], row["agency_code"], row["subordinate_code"], row["year"]),
+                (row["gross_quantity"], row["handled"]),
             )
             for row in rows("double_counting")
-        },
-        "totals": {
-            (row["unit"], row["year"]): (row["accepted_quantity"], row["ordered_quantity"], row["excluded_quantity"])
+        ),
+        "totals": _once(
+            (
+                (row["unit"], row["year"]),
+                (row["accepted_quantity"], row["ordered_quantity"], row["excluded_quantity"]),
+            )
             for row in rows("release_total")
-        },
-        "accepted": {
-            (row["agency_code"], row["unit"], row["year"]): row["quantity"] for row in rows("submission_total")
-        },
+        ),
+        "accepted": _once(
+            ((row["agency_code"], row["unit"], row["year"]), row["quantity"]) for row in rows("submission_total")
+        ),
         "counted": dict(counted),
     }
 
@@ -251,14 +266,13 @@ def changes(
 
 def told_changes(rows: Rows, names: Mapping[str, str]) -> dict[tuple[str, str, int], tuple[str, Decimal, Decimal]]:
     """What a release says that it changes, by the same keys."""
-    return {
-        (row["agency_code"], names[row["product_id"]], row["year"]): (
-            row["cause"],
-            row["gross_before"],
-            row["gross_after"],
+    return _once(
+        (
+            (row["agency_code"], names[row["product_id"]], row["year"]),
+            (row["cause"], row["gross_before"], row["gross_after"]),
         )
         for row in rows("release_change")
-    }
+    )
 
 
 def _rounded(number: Decimal, places: str) -> Decimal:

@@ -36,6 +36,8 @@ def _land(desk: Any, survey: str, case: dict[str, Any]) -> int:
     for name, rows in case.get("reference", {}).items():
         for row in rows:
             desk.insert(name, **row)
+    for parent, subordinates in case.get("family", {}).items():
+        desk.family(parent, *subordinates)
     for name, identity in case.get("products", {}).items():
         desk.product(name, case.get("programme", "ecb"), **identity)
     if rule := case.get("double_counting"):
@@ -46,6 +48,8 @@ def _land(desk: Any, survey: str, case: dict[str, Any]) -> int:
             receipts[agency] = desk.receipt(agency, survey)
             desk.submit(agency, lines, survey_code=survey, receipt_no=receipts[agency])
         desk.publish(survey)
+    if case.get("other_terms"):
+        desk.execute("update reference.survey set reference_version = 'reference-2' where survey_code = %s", survey)
     again = case.get("judged_again", {})
     for agency, lines in _by_agency(case["lines"]).items():
         versions = {"receipt_no": receipts[agency], **again[agency]} if agency in again else {}
