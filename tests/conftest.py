@@ -67,8 +67,9 @@ def admin_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    # Durability is of no use to a cluster that the session throws away.
-    cluster = Cluster(tmp_path_factory.mktemp("postgres"), port, secrets.token_hex(8), settings={"fsync": "off"})
+    # Durability is of no use to a cluster that the session throws away, nor are passwords that are slow to guess.
+    settings = {"fsync": "off", "scram_iterations": "1"}
+    cluster = Cluster(tmp_path_factory.mktemp("postgres"), port, secrets.token_hex(8), settings=settings)
     cluster.initialise()
     cluster.start()
     try:

@@ -151,14 +151,20 @@ def statement(path: str) -> str:
     return (SQL_FOLDER / f"{path}.sql").read_text(encoding="utf-8")
 
 
+#: What each model selects, by its text. To ask costs as much planning as to fill: once for a process.
+_columns_of: dict[str, list[str]] = {}
+
+
 def fill(cursor: Cursor, table: str, parameters: Mapping[str, Any], model: str = "") -> int:
     """Insert what the model of `schema.table` selects, or another model; returns the number of rows.
 
     The model's columns are matched by name, so that their order in the file does not matter.
     """
     select = statement((model or table).replace(".", "/")).strip()
-    cursor.execute(f"select * from ({select}\n) as model limit 0", parameters)
-    columns = [column.name for column in cursor.description or ()]
+    if select not in _columns_of:
+        cursor.execute(f"select * from ({select}\n) as model limit 0", parameters)
+        _columns_of[select] = [column.name for column in cursor.description or ()]
+    columns = _columns_of[select]
     insert = sql.SQL("insert into {table} ({columns})\n").format(
         table=sql.Identifier(*table.split(".")), columns=sql.SQL(", ").join(map(sql.Identifier, columns))
     )
