@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down nightly backfill replay dsn form check brake lift-brake roll-back proposals backup restore upgrade rotate test test-fast faults lint docs constraints
+.PHONY: help demo up down nightly backfill replay dsn form check brake lift-brake roll-back proposals backup restore upgrade rotate test test-fast faults bench lint docs constraints
 
 help:  ## list the targets
 	@echo "City Order: make <target>"
@@ -86,6 +86,9 @@ test-fast: $(INSTALLED)  ## run the tests that start no server
 
 faults: $(INSTALLED)  ## play every bad night there is, in over an hour; ONLY=flow leaves Airflow out
 	@$(PY) -m tests.faults $(if $(ONLY),--only "$(ONLY)")
+
+bench: $(INSTALLED)  ## what a night and a whole build cost at 1 M and 10 M lines, as ratios; SCALE=small only tries it
+	@SCALE="$(SCALE)" $(PY) -m tests.bench
 
 lint: $(INSTALLED)  ## check style, SQL and types
 	@$(PY) -m ruff check .
