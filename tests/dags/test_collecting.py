@@ -91,7 +91,15 @@ def test_a_night_runs_green_whatever_the_agencies_sent(warehouse: Any, tmp_path:
     assert result["tasks"] == [
         [task, "success"]
         for task in (
-            "announce", "answer", "judge", "load", "propose_aliases", "publish_forms", "read", "read", "receive",
+            "announce",
+            "answer",
+            "judge",
+            "load",
+            "propose_aliases",
+            "publish_forms",
+            "read",
+            "read",
+            "receive",
         )
     ]
     assert result["events"] == ["battery-2026", "ecb-2026"]
