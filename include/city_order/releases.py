@@ -193,8 +193,11 @@ def array(product_ids: Iterable[str]) -> str:
 
 
 def work_on_all(cursor: Cursor) -> None:
-    """Let the rest of a transaction use the memory that whole builds and audits need."""
-    cursor.execute("select set_config('work_mem', %s, true)", (WORK_MEM,))
+    """Let the rest of a transaction use the memory that whole builds and audits need, and join in one go.
+
+    Rows that have just been written have no statistics: taken for few, each would be looked up among the others.
+    """
+    cursor.execute("select set_config('work_mem', %s, true), set_config('enable_nestloop', 'off', true)", (WORK_MEM,))
 
 
 def fill(cursor: Cursor, model: str, parameters: Mapping[str, Any]) -> int:
