@@ -56,7 +56,7 @@ VERSIONED = {
 }
 
 #: What a sort or a hash of a whole build may take: without it they go to disk.
-WORK_MEM = "128MB"
+WORK_MEM = "512MB"
 
 #: Offending rows of an audit that its message shows.
 ROWS_SHOWN = 5

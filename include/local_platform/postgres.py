@@ -199,6 +199,9 @@ class Cluster:
             "port": str(self.port),
             "unix_socket_directories": "",
             "timezone": "UTC",
+            # A whole build writes gigabytes: with the defaults, most of them twice, and past a small cache.
+            "shared_buffers": "512MB",
+            "max_wal_size": "4GB",
             **self.settings,
         }
         command = [str(self._binaries() / "postgres"), "-D", str(self.data)]

@@ -585,6 +585,16 @@ scored as (
     from measured
 ),
 
+-- Gathered once: looked up product by product, each would go through all products.
+candidate as (
+    select
+        product_id,
+        count(*) filter (where status = 'approved') as approved_analogs,
+        count(*) filter (where status = 'proposed') as proposed_analogs
+    from city_order.analog_candidate
+    group by product_id
+),
+
 placed as (
     select
         *,
@@ -615,16 +625,10 @@ select
     placed.okpd2_class,
     placed.hhi,
     placed.score,
-    candidate.approved_analogs,
-    candidate.proposed_analogs
+    coalesce(candidate.approved_analogs, 0) as approved_analogs,
+    coalesce(candidate.proposed_analogs, 0) as proposed_analogs
 from placed
-cross join lateral (
-    select
-        count(*) filter (where analog.status = 'approved') as approved_analogs,
-        count(*) filter (where analog.status = 'proposed') as proposed_analogs
-    from city_order.analog_candidate as analog
-    where analog.product_id = placed.product_id
-) as candidate;
+left join candidate using (product_id);
 comment on view city_order.criticality is
 'Which imported products of the current order most need a domestic replacement: place 1 first, programme by programme.
 Grain: product_id.
