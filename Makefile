@@ -79,7 +79,7 @@ rotate: $(INSTALLED)  ## make every secret anew; the data stays
 	@$(PLATFORM) rotate
 
 test: $(INSTALLED)  ## run all tests, as many folders at once as there are cores (four at most)
-	@$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	@$(PY) -m pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 test-fast: $(INSTALLED)  ## run the tests that start no server
 	@$(PY) -m pytest -q -m "not slow and not warehouse"
