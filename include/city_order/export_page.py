@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 from html import escape
+from itertools import groupby
 
 from include.city_order.release_tables import Chart, Kind, ReleaseExport, Table, Value, number
 
@@ -65,6 +66,7 @@ def render(export: ReleaseExport) -> bytes:
         f"<h1>{escape(export.title)}</h1>",
         *_facts(export),
         *(f"<p>{escape(note)}</p>" for note in export.notes),
+        *_legend(export),
         *(_figure(chart) for chart in export.charts),
         *(_table(table) for table in export.tables),
         "</body></html>",
@@ -83,6 +85,17 @@ def _facts(export: ReleaseExport) -> Iterable[str]:
     years = "; ".join(export.year_heading(year) for year, _ in export.certainties)
     if years:
         yield f"<dt>Годы</dt><dd>{escape(years)}</dd>"
+    yield "</dl>"
+
+
+def _legend(export: ReleaseExport) -> Iterable[str]:
+    """What the codes of the tables mean, a list for each column that has some."""
+    if not export.legend:
+        return
+    yield "<h2>Обозначения</h2>\n<dl>"
+    for heading, codes in groupby(export.legend, key=lambda coded: coded[0]):
+        meanings = "; ".join(f"<code>{escape(code)}</code> — {escape(meaning)}" for _, code, meaning in codes)
+        yield f"<dt>{escape(heading)}</dt><dd>{meanings}</dd>"
     yield "</dl>"
 
 
@@ -105,7 +118,7 @@ def _svg(width: int, height: int, chart: Chart, shapes: Iterable[str]) -> str:
 
 def _vertical(chart: Chart) -> str:
     """Groups of standing bars over an axis with four lines."""
-    highest = max((value for _, values in chart.series for value in values), default=Decimal(0)) or Decimal(1)
+    highest = max((value or Decimal(0) for _, values in chart.series for value in values), default=None) or Decimal(1)
     bottom = 16 + _PLOT_HEIGHT
     legend = 24 if len(chart.series) > 1 else 0
     group = (_WIDTH - _LEFT) / len(chart.categories)
@@ -119,11 +132,14 @@ def _vertical(chart: Chart) -> str:
     for place, category in enumerate(chart.categories):
         left = _LEFT + group * place + group * 0.1
         for series, (name, values) in enumerate(chart.series):
-            height = float(values[place] / highest) * _PLOT_HEIGHT
+            value = values[place]
+            if value is None:
+                continue
+            height = float(value / highest) * _PLOT_HEIGHT
             shapes.append(
                 f'<rect x="{left + bar * series:.1f}" y="{bottom - height:.1f}" width="{bar * 0.92:.1f}"'
                 f' height="{height:.1f}" fill="{_COLOURS[series % len(_COLOURS)]}">'
-                f"<title>{escape(category)}, {escape(name)}: {number(values[place], 3)}</title></rect>"
+                f"<title>{escape(category)}, {escape(name)}: {number(value, 3)}</title></rect>"
             )
         middle = _LEFT + group * (place + 0.5)
         shapes.append(f'<text x="{middle:.1f}" y="{bottom + 18}" text-anchor="middle">{escape(category)}</text>')
@@ -139,16 +155,20 @@ def _vertical(chart: Chart) -> str:
 def _horizontal(chart: Chart) -> str:
     """Lying bars with their names before and their numbers behind them."""
     ((_, values),) = chart.series
-    highest = max(values, default=Decimal(0)) or Decimal(1)
+    highest = max((value or Decimal(0) for value in values), default=None) or Decimal(1)
     room = _WIDTH - _LABEL_WIDTH - 110
     shapes = []
     for place, (category, value) in enumerate(zip(chart.categories, values, strict=True)):
         y = 6 + place * (_BAR_HEIGHT + 6)
-        width = float(value / highest) * room
         name = category if len(category) <= 44 else f"{category[:43]}…"
         shapes += [
             f'<text x="{_LABEL_WIDTH - 8}" y="{y + 14}" text-anchor="end">{escape(name)}'
             f"<title>{escape(category)}</title></text>",
+        ]
+        if value is None:
+            continue
+        width = float(value / highest) * room
+        shapes += [
             f'<rect x="{_LABEL_WIDTH}" y="{y}" width="{width:.1f}" height="{_BAR_HEIGHT}" fill="{_COLOURS[0]}"/>',
             f'<text x="{_LABEL_WIDTH + width + 6:.1f}" y="{y + 14}">{number(value, 3)}</text>',
         ]

@@ -73,6 +73,14 @@ def _write_facts(sheet: Worksheet, formats: dict[Any, Format], export: ReleaseEx
         sheet.write_string(row, 0, "Год", formats["heading"])
         sheet.write_string(row, 1, export.year_heading(year), formats["text"])
         row += 1
+    if export.legend:
+        row += 1
+        sheet.write_string(row, 0, "Обозначения", formats["title"])
+        row += 1
+    for heading, code, meaning in export.legend:
+        sheet.write_string(row, 0, heading, formats["heading"])
+        sheet.write_string(row, 1, f"{code} — {meaning}", formats["text"])
+        row += 1
     for note in export.notes:
         row += 1
         # Not every program fits a row to its text.
@@ -97,7 +105,8 @@ def _write_charts(
         for column, (name, values) in enumerate(chart.series, start=1):
             sheet.write_string(top + 1, column, name, formats["heading"])
             for place, value in enumerate(values):
-                sheet.write_number(top + 2 + place, column, float(value), formats[Kind.NUMBER])
+                if value is not None:
+                    sheet.write_number(top + 2 + place, column, float(value), formats[Kind.NUMBER])
             drawn.add_series(
                 {
                     "name": [sheet.name, top + 1, column],

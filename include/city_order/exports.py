@@ -11,22 +11,27 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from include.city_order import export_csv, export_page, export_parquet, export_workbook, releases, warehouse
+from include.city_order import export_csv, export_page, export_parquet, export_workbook, references, releases, warehouse
 from include.city_order.disclosure import class_of
 from include.city_order.release_tables import (
+    CAUSES,
+    CERTAINTIES,
+    REASONS,
     Chart,
     Column,
     Kind,
     ReleaseExport,
     Table,
     Tier,
+    add_up,
     classes_chart,
+    of_every_year,
     product_label,
     products_chart,
     years_chart,
@@ -53,7 +58,7 @@ _COLUMNS = {
         Column("unit", "Единица, код ОКЕИ", _S, "796 — штука, 245 — киловатт-час; иначе единица из ответа."),
         Column("year", "Год", _I, "Календарный год."),
         Column("certainty", "Определённость года", _S,
-               "funded — обеспечен бюджетом, planned — плановый, indicative — ориентировочный.", required=False),
+               "Насколько обеспечен год.", required=False, codes=tuple(CERTAINTIES.items())),
         Column("gross_quantity", "Потребность", _N, "Сколько запросили организации, в штуках."),
         Column("net_quantity", "Потребность за вычетом имеющегося", _N,
                "Запрошенное без остатков и контрактов: ими сначала покрываются ранние годы."),
@@ -68,12 +73,10 @@ _COLUMNS = {
         Column("price_upper_rub", "Верхний квартиль цены, руб.", _N, "За штуку, с НДС.", required=False),
         Column("agencies", "Организаций", _I, "Сколько организаций запросили."),
         Column("lines", "Строк", _I, "Сколько строк ответов сложено."),
-        Column("need_kind", "Вид потребности", _S, "Код вида потребности; not_stated — не указан."),
-        Column("reason", "Причина", _S,
-               "no_way_to_pieces — единицу нельзя перевести в штуки; year_outside_horizon — год вне горизонта; "
-               "counted_by_subordinate — учтено у подведомственной организации."),
+        Column("need_kind", "Вид потребности", _S, "Зачем изделие нужно.", codes=(("not_stated", "не указан"),)),
+        Column("reason", "Причина", _S, "Почему не вошло в заказ.", codes=tuple(REASONS.items())),
         Column("quantity", "Количество", _N, "Сколько не вошло в заказ, в указанной единице."),
-        Column("cause", "Причина изменения", _S, "Почему показатель изменился."),
+        Column("cause", "Причина изменения", _S, "Почему показатель изменился.", codes=tuple(CAUSES.items())),
         Column("gross_before", "Было", _N, "Учтено в предыдущем выпуске, шт."),
         Column("gross_after", "Стало", _N, "Учтено в этом выпуске, шт."),
         Column("since_release_id", "С выпуска", _I, "Выпуск, с которого показатель таков."),
@@ -97,8 +100,8 @@ _NOTES = {
         "Показатель складывается из ответов не менее чем трёх организаций, ни одна из которых не преобладает. Он "
         "остаётся прежним, пока не изменятся ответы достаточного числа организаций: столбец since_release_id "
         "говорит, с какого выпуска он таков.",
-        "Чего нет в списке, то запросили немногие: такие изделия сложены по классам ОКПД2. Отсутствие строки — не "
-        "нулевая потребность. Штуки и киловатт-часы не складываются.",
+        "Чего нет в списке, то запросили немногие: такие изделия сложены по классам ОКПД2 там, где это можно "
+        "показать. Отсутствие строки — не нулевая потребность. Штуки и киловатт-часы не складываются.",
     ),
 }
 _MONEY = {
@@ -107,22 +110,45 @@ _MONEY = {
 }
 
 
-def write(dsn: str, outbox: Path, survey_code: str) -> list[Path]:
+#: What charts of the published tier show.
+_WHOLE = "(опубликованы все годы)"
+
+
+def write(dsn: str, outbox: Path, reference: Path, survey_code: str) -> list[Path]:
     """Write what is missing of the published release of a survey, in both tiers. Returns the folders written.
 
-    Role: city_order_builder. Raises OSError if the outbox cannot be written.
+    `reference` is the folder whose files say what codes mean. Role: city_order_builder. Raises OSError if the outbox
+    cannot be written, ReferenceError if a file of the reference cannot be used.
     """
     written = []
+    columns = columns_of(reference)
     with warehouse.transaction(dsn, repeatable_read=True) as cursor:
         for tier, release in _releases_of(cursor, survey_code):
             folder = outbox / FOLDERS[tier] / survey_code / str(release["release_id"])
             if folder.is_dir():
                 continue
-            export = internal(cursor, release) if tier is Tier.INTERNAL else published(cursor, release)
+            export = (internal if tier is Tier.INTERNAL else published)(cursor, columns, release)
             _put_folder(folder, files(export))
             written.append(folder)
     log.info("Exports of %s written: %s", survey_code, ", ".join(map(str, written)) or "none, all are there")
     return written
+
+
+def columns_of(reference: Path) -> dict[str, Column]:
+    """Every column by its name, with the names that the reference has for its codes."""
+    columns = dict(_COLUMNS)
+    for name, file, code in (("need_kind", "need_kinds", "need_kind"), ("unit", "okei", "okei_code")):
+        named = tuple((row[code], row["name"]) for row in references.read(reference, file))
+        columns[name] = replace(columns[name], codes=(*named, *columns[name].codes))
+    return {
+        # Of units the description tells those that are usual: there are many.
+        name: replace(column, description=_listing(column)) if column.codes and name != "unit" else column
+        for name, column in columns.items()
+    }
+
+
+def _listing(column: Column) -> str:
+    return f"{column.description} {'; '.join(f'{code} — {meaning}' for code, meaning in column.codes)}."
 
 
 def files(export: ReleaseExport) -> dict[str, bytes]:
@@ -135,31 +161,39 @@ def files(export: ReleaseExport) -> dict[str, bytes]:
     }
 
 
-def internal(cursor: Cursor, release: Mapping[str, Any], rows_of: int | None = None) -> ReleaseExport:
+def internal(
+    cursor: Cursor, columns: Mapping[str, Column], release: Mapping[str, Any], rows_of: int | None = None
+) -> ReleaseExport:
     """A release for the department. `rows_of` names another release with its rows: a rebuild of it."""
     of = {"release_id": rows_of or release["release_id"], "survey_code": release["survey_code"]}
     lines = _table(
-        cursor, "order_line", "Строки заказа", "Потребность в изделии в году.", ("product_id", "unit", "year"), of
+        cursor,
+        columns,
+        "order_line",
+        "Строки заказа",
+        "Потребность в изделии в году.",
+        ("product_id", "unit", "year"),
+        of,
     )
     tables = (
         lines,
-        _table(cursor, "order_line_by_need_kind", "По видам потребности", "Строки заказа по видам потребности.",
+        _table(cursor, columns, "order_line_by_need_kind", "По видам потребности",
+               "Строки заказа по видам потребности.",
                ("product_id", "unit", "year", "need_kind"), of),
-        _table(cursor, "exclusion", "Не вошло в заказ", "Принятая потребность, которая не вошла в заказ, и почему.",
+        _table(cursor, columns, "exclusion", "Не вошло в заказ",
+               "Принятая потребность, которая не вошла в заказ, и почему.",
                ("reason", "product_id", "unit", "year"), of),
-        _table(cursor, "release_change", "Изменения", "Чем выпуск отличается от предыдущего, и почему.",
+        _table(cursor, columns, "release_change", "Изменения", "Чем выпуск отличается от предыдущего, и почему.",
                ("product_id", "unit", "year", "cause"), of),
     )  # fmt: skip
     survey = _survey(cursor, release["survey_code"])
     records = list(lines.records())
     unit, measure = _class_measure(survey["programme"])
     years = [year for year, _ in survey["certainties"]]
-    amounts: dict[int, Decimal] = {}
-    for record in records:
-        amounts[record["year"]] = amounts.get(record["year"], Decimal(0)) + (record["amount_rub"] or 0)
+    amounts = add_up((record["year"], record["amount_rub"]) for record in records)
     charts = (
         classes_chart(
-            ((class_of(record["okpd2_code"]) or "без класса", record["year"], record[measure] or Decimal(0))
+            ((class_of(record["okpd2_code"]) or "без класса", record["year"], record[measure])
              for record in records),
             unit, years, "Потребность по классам ОКПД2",
         ),
@@ -167,18 +201,22 @@ def internal(cursor: Cursor, release: Mapping[str, Any], rows_of: int | None = N
             ((_label(record), record["gross_quantity"]) for record in records), "Изделия с наибольшей потребностью"
         ),
         years_chart(
-            {year: amount / 1_000_000 for year, amount in amounts.items()}, years, "Сумма по строкам с ценой",
-            "млн руб. с НДС",
+            {year: amount and amount / 1_000_000 for year, amount in amounts.items()}, years,
+            "Сумма по строкам с ценой", "млн руб. с НДС",
         ),
     )  # fmt: skip
     return _export(Tier.INTERNAL, release, survey, tables, charts)
 
 
-def published(cursor: Cursor, release: Mapping[str, Any]) -> ReleaseExport:
-    """A release for everybody: `release` is a row of published.release."""
+def published(cursor: Cursor, columns: Mapping[str, Column], release: Mapping[str, Any]) -> ReleaseExport:
+    """A release for everybody: `release` is a row of published.release.
+
+    A figure that is not there is withheld, no zero: charts show what has one for every year.
+    """
     of = {"release_id": release["release_id"], "survey_code": release["survey_code"]}
     lines = _table(
         cursor,
+        columns,
         "order_line",
         "Показатели",
         "Потребность в изделии в году.",
@@ -187,21 +225,23 @@ def published(cursor: Cursor, release: Mapping[str, Any]) -> ReleaseExport:
         "published_",
     )
     classes = _table(
-        cursor, "class_line", "Классы ОКПД2", "Потребность по классам ОКПД2.", ("okpd2_class", "unit", "year"), of,
-        "published_",
+        cursor, columns, "class_line", "Классы ОКПД2", "Потребность по классам ОКПД2.",
+        ("okpd2_class", "unit", "year"), of, "published_",
     )  # fmt: skip
     survey = _survey(cursor, release["survey_code"])
     unit, _ = _class_measure(survey["programme"])
+    of_unit = [record for record in classes.records() if record["unit"] == unit]
     years = [year for year, _ in survey["certainties"]]
     charts = (
         classes_chart(
-            ((record["okpd2_class"], record["year"], record["total_quantity"] or record["listed_quantity"])
-             for record in classes.records()),
-            unit, years, "Опубликованная потребность по классам ОКПД2",
+            ((record["okpd2_class"], record["year"], record["total_quantity"])
+             for record in of_every_year(of_unit, ("okpd2_class",), "total_quantity", years)),
+            unit, years, f"Опубликованная потребность по классам ОКПД2 {_WHOLE}",
         ),
         products_chart(
-            ((_label(record), record["gross_quantity"]) for record in lines.records()),
-            "Изделия с наибольшей потребностью",
+            ((_label(record), record["gross_quantity"])
+             for record in of_every_year(lines.records(), ("product_id", "unit"), "gross_quantity", years)),
+            f"Изделия с наибольшей потребностью {_WHOLE}",
         ),
     )  # fmt: skip
     return _export(Tier.PUBLISHED, release, survey, (lines, classes), charts)
@@ -238,6 +278,7 @@ def _label(record: Mapping[str, Any]) -> str:
 
 def _table(
     cursor: Cursor,
+    columns: Mapping[str, Column],
     name: str,
     heading: str,
     description: str,
@@ -246,8 +287,8 @@ def _table(
     prefix: str = "",
 ) -> Table:
     cursor.execute(warehouse.statement(f"exports/{prefix}{name}"), of)
-    columns = tuple(_COLUMNS[column.name] for column in cursor.description or ())
-    return Table(name, heading, description, columns, key, tuple(cursor.fetchall()))
+    shown = tuple(columns[column.name] for column in cursor.description or ())
+    return Table(name, heading, description, shown, key, tuple(cursor.fetchall()))
 
 
 def _export(

@@ -24,6 +24,26 @@ CERTAINTIES = {
     Certainty.INDICATIVE: "ориентировочный",
 }
 
+#: Why an order leaves something out.
+REASONS = {
+    "no_way_to_pieces": "единицу нельзя перевести в штуки",
+    "year_outside_horizon": "год вне горизонта",
+    "counted_by_subordinate": "учтено у подведомственной организации",
+}
+
+#: Why a figure is not what it was in the release before.
+CAUSES = {
+    "new_submission": "организация ответила впервые",
+    "correction": "организация прислала новый ответ взамен прежнего",
+    "withdrawal": "ответ отозван",
+    "changed_mapping": "строка ответа отнесена к другому изделию",
+    "changed_unit": "единица ответа иначе переводится в штуки",
+    "changed_rule": "изменились правила проверки",
+    "changed_reference": "изменились справочники",
+    "double_counting": "тот же ответ учтён иначе: потребность подведомственной организации не считается дважды",
+    "roll_back": "возврат к прежнему выпуску",
+}
+
 #: OKEI codes of what charts add up.
 UNITS = {"796": "шт.", "245": "кВт·ч"}
 
@@ -49,18 +69,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its English name, its Russian heading, and what it says."""
+    """One column: its English name, its Russian heading, what it says, and what its codes mean."""
 
     name: str
     heading: str
     kind: Kind
     description: str
     required: bool = True
+    codes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows in the order of the columns, sorted by the key."""
+    """Rows in the order of the columns; the key tells them apart. People read them from the top."""
 
     name: str
     heading: str
@@ -78,12 +99,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars: one group for each category, one bar of it for each series. `horizontal` if categories are long names."""
+    """Bars: one group for each category, one bar of it for each series, None where nothing is known.
+
+    `horizontal` if categories are long names.
+    """
 
     heading: str
     unit: str
     categories: tuple[str, ...]
-    series: tuple[tuple[str, tuple[Decimal, ...]], ...]
+    series: tuple[tuple[str, tuple[Decimal | None, ...]], ...]
     horizontal: bool = False
 
 
@@ -130,6 +154,21 @@ class ReleaseExport:
         )
 
     @property
+    def legend(self) -> tuple[tuple[str, str, str], ...]:
+        """The codes that stand in the tables: heading of the column, code, meaning; each once."""
+        found: dict[Column, set[Value]] = defaultdict(set)
+        for table in self.tables:
+            for place, column in enumerate(table.columns):
+                if column.codes:
+                    found[column].update(row[place] for row in table.rows)
+        return tuple(
+            (column.heading, code, meaning)
+            for column, there in found.items()
+            for code, meaning in column.codes
+            if code in there
+        )
+
+    @property
     def completeness(self) -> str:
         """How much of the roster the figures stand for."""
         share = self.answered_share
@@ -157,21 +196,47 @@ def number(value: Decimal | int, places: int | None = None) -> str:
     return text.replace(",", "\u00a0").replace(".", ",")
 
 
+def of_every_year(
+    records: Iterable[Mapping[str, Any]], key: tuple[str, ...], measure: str, years: Iterable[int]
+) -> list[Mapping[str, Any]]:
+    """The records of those keys whose measure is told for each of the years: only they have a total."""
+    records = list(records)
+    told: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    for record in records:
+        if record[measure] is not None:
+            told[tuple(record[name] for name in key)].add(record["year"])
+    wanted = set(years)
+    return [record for record in records if told[tuple(record[name] for name in key)] >= wanted]
+
+
+def add_up(lines: Iterable[tuple[int, Decimal | None]]) -> dict[int, Decimal | None]:
+    """Sums by year; None for a year of whose lines none has a quantity. A year without lines is not in it."""
+    sums: dict[int, Decimal | None] = {}
+    for year, quantity in lines:
+        before = sums.get(year)
+        sums[year] = before if quantity is None else (before or Decimal(0)) + quantity
+    return sums
+
+
 def classes_chart(
-    lines: Iterable[tuple[str, int, Decimal]], unit: str, years: Iterable[int], what: str
+    lines: Iterable[tuple[str, int, Decimal | None]], unit: str, years: Iterable[int], what: str
 ) -> Chart | None:
-    """What is asked for of the largest classes, by year, of lines of class, year and quantity; None of no lines."""
-    totals: dict[str, dict[int, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    """What is asked for of the largest classes, by year, of all lines of class, year and quantity; None of no lines.
+
+    A year without lines is a zero, so whoever does not show all lines gives only classes with a line for each year.
+    """
+    lines_of: dict[str, list[tuple[int, Decimal | None]]] = defaultdict(list)
     for okpd2_class, year, quantity in lines:
-        totals[okpd2_class][year] += quantity
-    largest = sorted(totals, key=lambda name: (-sum(totals[name].values()), name))[:CLASSES_SHOWN]
+        lines_of[okpd2_class].append((year, quantity))
+    sums = {name: add_up(found) for name, found in lines_of.items()}
+    largest = sorted(sums, key=lambda name: (-sum(value or 0 for value in sums[name].values()), name))[:CLASSES_SHOWN]
     if not largest:
         return None
     return Chart(
-        what if len(totals) <= CLASSES_SHOWN else f"{what}: {CLASSES_SHOWN} крупнейших",
+        what if len(sums) <= CLASSES_SHOWN else f"{what}: {CLASSES_SHOWN} крупнейших",
         UNITS[unit],
         tuple(largest),
-        tuple((str(year), tuple(totals[name][year] for name in largest)) for year in years),
+        tuple((str(year), tuple(sums[name].get(year, Decimal(0)) for name in largest)) for year in years),
     )
 
 
@@ -187,8 +252,10 @@ def products_chart(lines: Iterable[tuple[str, Decimal]], what: str) -> Chart | N
     return Chart(what, UNITS["796"], tuple(largest), series, horizontal=True)
 
 
-def years_chart(amounts: Mapping[int, Decimal], export_years: Iterable[int], what: str, unit: str) -> Chart | None:
-    """One bar a year; None if there is nothing in any."""
+def years_chart(
+    amounts: Mapping[int, Decimal | None], export_years: Iterable[int], what: str, unit: str
+) -> Chart | None:
+    """One bar a year, none where the amount is None; no chart if there is nothing in any year."""
     years = tuple(export_years)
     if not any(amounts.get(year) for year in years):
         return None

@@ -39,10 +39,13 @@ from include.city_order.release_tables import (
     Tier,
     classes_chart,
     number,
+    of_every_year,
     products_chart,
+    years_chart,
 )
 from include.city_order.vocabulary import Programme
-from tests.publication.test_publication import answer
+from tests.intake.nights import REFERENCE
+from tests.publication.test_publication import CHIPS, answer
 
 HOSTILE = '=HYPERLINK("http://a.example","<script>alert(1)</script>")'
 
@@ -208,6 +211,63 @@ def test_numbers_are_written_as_in_russian(value: Decimal | int, places: int | N
     assert number(value, places) == text
 
 
+CODED = (
+    Column("need_kind", "Вид потребности", Kind.STRING, "Зачем.",
+           codes=(("operation", "Эксплуатация"), ("repair", "Ремонт & <замена>"))),
+    Column("cause", "Причина изменения", Kind.STRING, "Почему.", required=False,
+           codes=(("correction", "исправление"),)),
+)  # fmt: skip
+
+
+def test_the_codes_that_occur_are_explained_beside_the_facts_and_no_others():
+    tables = (
+        Table("order_line_by_need_kind", "По видам", "Виды.", CODED, ("need_kind",), (("repair", None),)),
+        Table(
+            "release_change", "Изменения", "Причины.", CODED, ("cause",), (("repair", "correction"), ("other", None))
+        ),
+    )
+    export = replace(EXPORT, tables=tables)
+    assert export.legend == (
+        ("Вид потребности", "repair", "Ремонт & <замена>"), ("Причина изменения", "correction", "исправление"),
+    )  # fmt: skip
+    sheet = openpyxl.load_workbook(BytesIO(export_workbook.render(export)))["Сведения"]
+    rows = [row[:2] for row in sheet.iter_rows(values_only=True)]
+    start = rows.index(("Обозначения", None))
+    assert rows[start + 1 : start + 4] == [
+        ("Вид потребности", "repair — Ремонт & <замена>"), ("Причина изменения", "correction — исправление"),
+        (None, None),
+    ]  # fmt: skip
+    page = export_page.render(export).decode()
+    assert "<code>repair</code> — Ремонт &amp; &lt;замена&gt;" in page
+    assert "Эксплуатация" not in page
+    assert "Обозначения" not in export_page.render(EXPORT).decode()
+
+
+def test_a_total_is_of_products_whose_every_year_is_told():
+    def record(product: str, year: int, pieces: int | None) -> dict[str, Any]:
+        return {"product_id": product, "year": year, "pieces": pieces}
+
+    whole = [record("whole", 2026, 1), record("whole", 2027, 2)]
+    lacking = [record("a year", 2027, 900), record("a figure", 2026, 900), record("a figure", 2027, None)]
+    assert of_every_year([*lacking, *whole], ("product_id",), "pieces", (2026, 2027)) == whole
+    assert of_every_year(lacking, ("product_id",), "pieces", (2026, 2027)) == []
+
+
+def test_what_is_not_known_is_a_gap_and_what_nobody_asked_for_a_zero():
+    lines = [("26.11.30", 2026, None), ("26.11.30", 2027, Decimal(5)), ("26.11.30", 2027, None)]
+    chart = classes_chart(lines, "796", (2026, 2027, 2028), "Классы")
+    assert chart
+    assert [values for _, values in chart.series] == [(None,), (Decimal(5),), (Decimal(0),)]
+    amounts = years_chart({2026: None, 2027: Decimal(3)}, (2026, 2027), "Суммы", "млн руб.")
+    assert amounts
+    export = replace(EXPORT, charts=(chart, amounts))
+    page = export_page.render(export).decode()
+    assert [told.count("<title>") for told in re.findall(r"<svg.*?</svg>", page, re.DOTALL)] == [2, 1]
+    cells = openpyxl.load_workbook(BytesIO(export_workbook.render(export)))["Графики"]
+    assert [[cell.value for cell in row] for row in cells["A3:D3"]] == [["26.11.30", None, 5, 0]]
+    assert years_chart({2026: None}, (2026, 2027), "Суммы", "млн руб.") is None
+
+
 # From the warehouse
 
 
@@ -229,13 +289,13 @@ def read(folder: Path) -> dict[str, bytes]:
 @pytest.mark.warehouse
 def test_both_tiers_are_written_once_and_again_with_the_same_bytes(published: tuple[Any, int], tmp_path: Path):
     desk, release_id = published
-    written = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
+    written = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
     assert [str(folder.relative_to(tmp_path)) for folder in written] == [
         f"_orders/ecb-2026/{release_id}", f"_published/ecb-2026/{release_id}",
     ]  # fmt: skip
     before = [read(folder) for folder in written]
-    assert exports.write(desk.dsns.builder, tmp_path, "ecb-2026") == []
-    assert exports.write(desk.dsns.builder, tmp_path / "anew", "ecb-2026")
+    assert exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026") == []
+    assert exports.write(desk.dsns.builder, tmp_path / "anew", REFERENCE, "ecb-2026")
     anew = [read(tmp_path / "anew" / folder.relative_to(tmp_path)) for folder in written]
     assert anew == before
     assert not list(tmp_path.rglob(".*")), "nothing half-written is left"
@@ -244,7 +304,7 @@ def test_both_tiers_are_written_once_and_again_with_the_same_bytes(published: tu
 @pytest.mark.warehouse
 def test_the_published_files_tell_nothing_that_is_withheld(published: tuple[Any, int], tmp_path: Path):
     desk, _ = published
-    internal, shown = (read(folder) for folder in exports.write(desk.dsns.builder, tmp_path, "ecb-2026"))
+    internal, shown = (read(folder) for folder in exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026"))
     assert b"7777" in internal["order_line.csv"]
     assert [line.split(",")[1:] for line in shown["order_line.csv"].decode().splitlines()[1:]] == [
         ["chip", "", "", "26.11.30.000.02.01.1", "796", str(year), "planned", str(quantity), "", "3", "1"]
@@ -284,6 +344,117 @@ def another_day_of_the_references(desk: Any) -> None:
     answer(desk, "d", {("pump", 2028): 8})
 
 
+def export_of(desk: Any, tier: Tier) -> ReleaseExport:
+    """The last release as the files have it."""
+    columns = exports.columns_of(REFERENCE)
+    with warehouse.transaction(desk.dsns.builder) as cursor:
+        if tier is Tier.INTERNAL:
+            release = releases.published(cursor, "ecb-2026")
+            assert release
+            return exports.internal(cursor, columns, release)
+        cursor.execute("select * from published.release order by release_id desc limit 1")
+        return exports.published(cursor, columns, warehouse.rows(cursor)[0])
+
+
+@pytest.mark.warehouse
+def test_charts_for_everybody_draw_only_what_is_published_for_every_year(desk: Any):
+    """A product with one great year of five would be on top, and a class whose rest is withheld would seem to grow."""
+    every_year = {f"demand_{year}": 2 for year in range(2026, 2031)}
+    for agency in "abc":
+        desk.submit(agency, [
+            {"product": "whole", "okpd2_code": CHIPS, **every_year},
+            {"product": "once", "okpd2_code": CHIPS, "demand_2026": 500},
+            {"product": "diode", "okpd2_code": "26.11.21.110", **every_year, "demand_2030": 7},
+            {"product": f"rest of {agency}", "okpd2_code": "26.11.21.110", **every_year},
+        ])  # fmt: skip
+    # The rest of the chips in one year is one agency's: their total of that year is withheld.
+    desk.submit("d", [{"product": "secret", "okpd2_code": CHIPS, "demand_2027": 40}])
+    desk.publish()
+    publication.disclose(desk.dsns.builder, "ecb-2026")
+    classes, products = export_of(desk, Tier.PUBLISHED).charts
+    assert (classes.heading, classes.categories) == (
+        "Опубликованная потребность по классам ОКПД2 (опубликованы все годы)", ("26.11.21",),
+    )  # fmt: skip
+    assert [values for _, values in classes.series] == [(Decimal(12),)] * 4 + [(Decimal(27),)]
+    assert (products.heading, products.categories, products.series) == (
+        "Изделия с наибольшей потребностью (опубликованы все годы)", ("diode", "whole"),
+        (("всего за все годы", (Decimal(45), Decimal(30))),),
+    )  # fmt: skip
+    inside, *_ = export_of(desk, Tier.INTERNAL).charts
+    assert dict(zip(inside.categories, inside.series[1][1], strict=True)) == {"26.11.30": 46, "26.11.21": 12}
+
+
+@pytest.mark.warehouse
+def test_nothing_is_drawn_for_everybody_if_no_year_is_whole(published: tuple[Any, int]):
+    desk, _ = published
+    export = export_of(desk, Tier.PUBLISHED)
+    assert export.tables[0].rows
+    assert export.charts == ()
+
+
+@pytest.mark.warehouse
+def test_changes_and_kinds_of_need_name_the_product_even_one_that_left_the_order(desk: Any):
+    desk.insert("reference.manufacturer", manufacturer_code="severny", name="Северный", country="Россия",
+                source="test", source_date="2026-01-01")  # fmt: skip
+    desk.product("relay", matching_key="RES9", manufacturer_code="severny")
+    relay = {"product": "relay", "okpd2_code": CHIPS, "part_number": "РЭС-9", "demand_2026": 7, "need_kind": "repair"}
+    desk.submit("a", [relay])
+    desk.submit("b", [{"product": "pump", "okpd2_code": CHIPS, "demand_2026": 1}])
+    desk.publish()
+    desk.withdraw("a")
+    desk.submit("b", [{"product": "pump", "okpd2_code": CHIPS, "demand_2026": 2}])
+    desk.publish()
+    tables = {table.name: list(table.records()) for table in export_of(desk, Tier.INTERNAL).tables}
+    named = ("product_name", "part_number", "manufacturer", "cause", "gross_before", "gross_after")
+    assert [tuple(row[name] for name in named) for row in tables["release_change"]] == [
+        ("pump", None, None, "correction", 1, 2), ("relay", "РЭС-9", "Северный", "withdrawal", 7, 0),
+    ]  # fmt: skip
+    ((kind),) = tables["order_line_by_need_kind"]
+    assert (kind["product_name"], kind["manufacturer"], kind["need_kind"]) == ("pump", None, "not_stated")
+
+
+@pytest.mark.warehouse
+def test_rows_are_sorted_by_class_and_name(desk: Any):
+    asked = (("valve", "26.11.21.110"), ("bolt", CHIPS), ("anchor", CHIPS), ("zip", "26.11.21.110"), ("none", None))
+    for agency in "abc":
+        desk.submit(agency, [
+            *({"product": name, "okpd2_code": code, "demand_2026": 5, "demand_2027": 6} for name, code in asked),
+            *({"product": f"{name} kit", "okpd2_code": code, "unit": "839", "demand_2026": 5} for name, code in asked),
+        ])  # fmt: skip
+    desk.publish()
+    publication.disclose(desk.dsns.builder, "ecb-2026")
+    desk.withdraw("c")
+    desk.publish()
+    sorted_so = ["valve", "zip", "anchor", "bolt", "none"]
+    of_name = {
+        table.name: [(row["product_name"], row["year"]) for row in table.records()]
+        for table in export_of(desk, Tier.INTERNAL).tables
+    }
+    of_two_years = [(name, year) for name in sorted_so for year in (2026, 2027)]
+    kits = of_name.pop("exclusion")
+    assert of_name == dict.fromkeys(("order_line", "order_line_by_need_kind", "release_change"), of_two_years)
+    assert kits == [(f"{name} kit", 2026) for name in sorted_so]
+    shown = [row["product_name"] for row in export_of(desk, Tier.PUBLISHED).tables[0].records()]
+    assert list(dict.fromkeys(shown)) == [name for name in sorted_so if name in shown]
+    assert len(set(shown)) >= 4
+
+
+@pytest.mark.warehouse
+def test_every_code_that_the_warehouse_knows_is_described(desk: Any):
+    columns = exports.columns_of(REFERENCE)
+    for table, name in (("release_change", "cause"), ("exclusion_version", "reason")):
+        ((rule,),) = desk.execute(
+            "select pg_get_constraintdef(oid) from pg_constraint where contype = 'c'"
+            " and conrelid = %s::regclass and conname ~ %s",
+            *(f"city_order.{table}", f"{name}_check$"),
+        )
+        assert dict(columns[name].codes).keys() == set(re.findall(r"'(\w+)'", rule))
+    assert "repair — Ремонт" in columns["need_kind"].description
+    assert "not_stated — не указан" in columns["need_kind"].description
+    assert "correction — " in columns["cause"].description
+    assert dict(columns["unit"].codes)["796"] == "Штука"
+
+
 @pytest.mark.warehouse
 def test_a_rebuild_of_every_earlier_release_gives_the_files_of_its_night_byte_for_byte(desk: Any, tmp_path: Path):
     """What has come since changes nothing: corrections, withdrawals, other terms, a roll-back."""
@@ -293,20 +464,21 @@ def test_a_rebuild_of_every_earlier_release_gives_the_files_of_its_night_byte_fo
         night(desk)
         release_id = desk.publish()
         publication.disclose(desk.dsns.builder, "ecb-2026")
-        written[release_id] = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
+        written[release_id] = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
     again = orders.roll_back(desk.dsns.builder, "ecb-2026", sorted(written)[1], "Иванова", "wrong prices")
     publication.disclose(desk.dsns.builder, "ecb-2026")
-    written[again] = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
+    written[again] = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
     kept = {release_id: [read(folder) for folder in folders] for release_id, folders in written.items()}
     causes = set()
+    columns = exports.columns_of(REFERENCE)
     for release_id, (internal, shown) in kept.items():
         with orders.rebuilt(desk.dsns.builder, release_id) as (cursor, draft_id):
             recorded = releases.release(cursor, release_id)
-            assert exports.files(exports.internal(cursor, recorded, rows_of=draft_id)) == internal
+            assert exports.files(exports.internal(cursor, columns, recorded, rows_of=draft_id)) == internal
         with warehouse.transaction(desk.dsns.builder) as cursor:
             cursor.execute("select * from published.release where release_id = %s", (release_id,))
             (row,) = warehouse.rows(cursor)
-            assert exports.files(exports.published(cursor, row)) == shown
+            assert exports.files(exports.published(cursor, columns, row)) == shown
         causes |= {row["cause"] for row in csv.DictReader(StringIO(internal["release_change.csv"].decode("utf-8-sig")))}
     assert len({frozenset(internal.items()) for internal, _ in kept.values()}) == len(kept) == 5
     assert causes >= {"new_submission", "correction", "withdrawal", "double_counting", "roll_back"}

@@ -26,4 +26,6 @@ inner join city_order.product using (release_id, product_id)
 left join reference.survey_year
     on order_line.year = survey_year.year and survey_year.survey_code = %(survey_code)s
 where order_line.release_id = %(release_id)s
-order by order_line.product_id collate "C", order_line.unit collate "C", order_line.year
+order by
+    product.okpd2_code collate "C", product.product_name collate "C", product.part_number collate "C",
+    order_line.product_id collate "C", order_line.unit collate "C", order_line.year

@@ -15,4 +15,6 @@ select
     since_release_id
 from published.order_line
 where release_id = %(release_id)s
-order by product_id collate "C", unit collate "C", year
+order by
+    okpd2_code collate "C", product_name collate "C", part_number collate "C",
+    product_id collate "C", unit collate "C", year
