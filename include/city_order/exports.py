@@ -55,7 +55,8 @@ _COLUMNS = {
         Column("manufacturer", "Производитель", _S, "Производитель, если он указан.", required=False),
         Column("okpd2_code", "Код ОКПД2", _S, "Код ОКПД2, который встречается чаще всего.", required=False),
         Column("okpd2_class", "Класс ОКПД2", _S, "Первые три группы кода ОКПД2."),
-        Column("unit", "Единица, код ОКЕИ", _S, "796 — штука, 245 — киловатт-час; иначе единица из ответа."),
+        Column("unit", "Единица, код ОКЕИ", _S, "796 — штука, 245 — киловатт-час; иначе единица из ответа.",
+               codes=(("245", "Киловатт-час"),)),
         Column("year", "Год", _I, "Календарный год."),
         Column("certainty", "Определённость года", _S,
                "Насколько обеспечен год.", required=False, codes=tuple(CERTAINTIES.items())),
@@ -138,8 +139,8 @@ def columns_of(reference: Path) -> dict[str, Column]:
     """Every column by its name, with the names that the reference has for its codes."""
     columns = dict(_COLUMNS)
     for name, file, code in (("need_kind", "need_kinds", "need_kind"), ("unit", "okei", "okei_code")):
-        named = tuple((row[code], row["name"]) for row in references.read(reference, file))
-        columns[name] = replace(columns[name], codes=(*named, *columns[name].codes))
+        named = {row[code]: row["name"] for row in references.read(reference, file)}
+        columns[name] = replace(columns[name], codes=tuple((named | dict(columns[name].codes)).items()))
     return {
         # Of units the description tells those that are usual: there are many.
         name: replace(column, description=_listing(column)) if column.codes and name != "unit" else column

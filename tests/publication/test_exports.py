@@ -452,7 +452,11 @@ def test_every_code_that_the_warehouse_knows_is_described(desk: Any):
     assert "repair — Ремонт" in columns["need_kind"].description
     assert "not_stated — не указан" in columns["need_kind"].description
     assert "correction — " in columns["cause"].description
-    assert dict(columns["unit"].codes)["796"] == "Штука"
+    units = dict(columns["unit"].codes)
+    assert (units["796"], units["245"]) == ("Штука", "Киловатт-час"), (
+        "answers never ask in kWh, classes of batteries do"
+    )
+    assert len(units) == len(columns["unit"].codes)
 
 
 @pytest.mark.warehouse
