@@ -76,8 +76,8 @@ def build(dsn: str, survey_code: str) -> int | None:
 def rehearse(dsn: str, survey_code: str) -> int | None:
     """Draft the survey's order in a rehearsal of the warehouse; return the draft's number, None if nothing is new.
 
-    Its changes can be looked at until the rehearsal ends. Raises RuntimeError outside of one, LookupError if the
-    warehouse knows no such survey.
+    Its changes can be looked at until the rehearsal ends. What is built already of the same is not drafted again.
+    Raises RuntimeError outside of a rehearsal, LookupError if the warehouse knows no such survey.
     """
     if not warehouse.rehearsed_connection(dsn):
         raise RuntimeError("a release that is only rehearsed must be rolled back: use warehouse.rehearsal")
@@ -86,7 +86,10 @@ def rehearse(dsn: str, survey_code: str) -> int | None:
         if not releases.has_something_new(survey):
             return None
         base = releases.published(cursor, survey_code)
-        release_id = _fill(cursor, _draft(survey, base))
+        draft = _draft(survey, base)
+        if left := _left_unpublished(cursor, draft):
+            return left
+        release_id = _fill(cursor, draft)
         _complete(cursor, release_id, base)
     return release_id
 

@@ -342,11 +342,8 @@ def version(folder: Path, as_of: date) -> str:
     return f"{as_of}-{digest.hexdigest()[:8]}"
 
 
-def refresh(dsn: str, surveys_folder: Path, folder: Path) -> dict[str, Survey]:
-    """Make the schema `reference` equal to the files, if they changed since; returns the surveys.
-
-    Raises SurveyError or ReferenceError, and changes nothing, if a file is wrong.
-    """
+def expect_right(surveys_folder: Path, folder: Path) -> tuple[dict[str, Survey], dict[str, list[Suite]]]:
+    """The surveys, and the rules in force for each. Raises SurveyError or ReferenceError if a file is wrong."""
     known = surveys.load(surveys_folder)
     _demand_right_files(folder)
     _demand_known_agencies(known, surveys_folder, folder)
@@ -356,6 +353,15 @@ def refresh(dsn: str, surveys_folder: Path, folder: Path) -> dict[str, Survey]:
         for code, survey in known.items()
     }
     _demand_known_rules(known, rules, surveys_folder)
+    return known, rules
+
+
+def refresh(dsn: str, surveys_folder: Path, folder: Path) -> dict[str, Survey]:
+    """Make the schema `reference` equal to the files, if they changed since; returns the surveys.
+
+    Raises SurveyError or ReferenceError, and changes nothing, if a file is wrong.
+    """
+    known, rules = expect_right(surveys_folder, folder)
     versions = {
         code: (survey.rules_version(suites.canonical(rules[code])), version(folder, survey.reference_as_of))
         for code, survey in known.items()

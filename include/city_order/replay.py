@@ -15,7 +15,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from include.city_order import forms, intake, orders, references, replay_words, warehouse
+from include.city_order import forms, intake, orders, references, releases, replay_words, warehouse
 from include.city_order.replay_words import (
     ChangedAnswers,
     ChangedCause,
@@ -24,6 +24,7 @@ from include.city_order.replay_words import (
     ChangedReceipt,
     MovedLines,
     OrderTotals,
+    Waiting,
 )
 from include.city_order.site import Site
 
@@ -49,16 +50,18 @@ class Asked:
 
 
 def expect_known(surveys: Path, reference: Path, asked: Asked) -> None:
-    """Raise forms.Unknown for a survey or an agency that there is not; SurveyError if a survey's file is wrong."""
+    """Raise forms.Unknown for a survey or an agency that there is not; SurveyError, ReferenceError for a wrong file."""
     forms.find(surveys, asked.survey_code)
+    references.expect_right(surveys, reference)
     for agency_code in asked.agencies:
         forms.expect_known(reference, agency_code)
 
 
 def rehearse(site: Site, asked: Asked) -> tuple[ChangedAnswers, ChangedOrder | None]:
-    """What a replay would change of the answers, and the next build of the order; None if it would change no figure.
+    """What a replay would change of the answers, and of the order; None if nothing new is or becomes of the order.
 
-    Nothing is stored. Role: city_order_ingest. Raises as `begin` does, but needs no reason.
+    What waits to be published without it is told apart: the replay's own changes are against that. Nothing is stored.
+    Role: city_order_ingest. Raises as `begin` does, but needs no reason.
     """
     expect_known(site.surveys, site.reference, asked)
     with warehouse.rehearsal(site.warehouse):
@@ -69,13 +72,14 @@ def rehearse(site: Site, asked: Asked) -> tuple[ChangedAnswers, ChangedOrder | N
         for place in range(0, len(receipts), RECEIPTS_AT_A_TIME):
             intake.read(site, receipts[place : place + RECEIPTS_AT_A_TIME])
             log.info("%d of %d receipts read", min(place + RECEIPTS_AT_A_TIME, len(receipts)), len(receipts))
+        waiting = _waiting(site.warehouse, asked.survey_code)
         references.refresh(site.warehouse, site.surveys, site.reference)
         log.info("Judging %d receipts", len(receipts))
         _settle(site, replay_id, intake.judge(site, receipts))
         log.info("Drafting the order of %s", asked.survey_code)
         draft_id = orders.rehearse(site.warehouse, asked.survey_code)
         with warehouse.transaction(site.warehouse) as cursor:
-            return _answers(cursor, replay_id), _order(cursor, draft_id) if draft_id else None
+            return _answers(cursor, replay_id), _rehearsed_order(cursor, draft_id, waiting)
 
 
 def rehearse_and_tell(site: Site, asked: Asked) -> dict[str, int]:
@@ -226,17 +230,55 @@ def _answers(cursor: Cursor, replay_id: int) -> ChangedAnswers:
     )
 
 
+def _waiting(dsn: str, survey_code: str) -> Waiting | None:
+    """What a rehearsed replay finds new of an order, before it changes anything; None if no figure of it is."""
+    with warehouse.transaction(dsn) as cursor:
+        if not releases.published(cursor, survey_code):
+            return None
+    held = orders.held(dsn).get(survey_code, "")
+    # What is held is built already; anything else has to be drafted to be known.
+    release_id = orders.rehearse(dsn, survey_code)
+    if not release_id:
+        return None
+    with warehouse.transaction(dsn) as cursor:
+        order = _order(cursor, release_id)
+    return Waiting(order.totals, order.figures_changed, held) if order.figures_changed else None
+
+
+def _rehearsed_order(cursor: Cursor, draft_id: int | None, waiting: Waiting | None) -> ChangedOrder | None:
+    order = _order(cursor, draft_id) if draft_id else None
+    if waiting is None:
+        return order
+    if order and order.figures_changed:
+        return _changed(cursor, order.totals, draft_id, waiting)
+    return _changed(cursor, replay_words.taken_back(waiting.totals), None, waiting)
+
+
 def _order(cursor: Cursor, release_id: int) -> ChangedOrder:
-    totals = [OrderTotals(**row) for row in _select(cursor, "order_totals", release_id=release_id)]
-    if not totals:
-        raise LookupError(f"There is no release {release_id}. It may be of another warehouse.")
+    return _changed(cursor, _totals(cursor, release_id), release_id, None)
+
+
+def _totals(cursor: Cursor, release_id: int) -> OrderTotals:
+    for found in _select(cursor, "order_totals", release_id=release_id):
+        return OrderTotals(**found)
+    raise LookupError(f"There is no release {release_id}. It may be of another warehouse.")
+
+
+def _changed(cursor: Cursor, totals: OrderTotals, release_id: int | None, waiting: Waiting | None) -> ChangedOrder:
+    """What a release (None: the published one as it is) changes of that which waits, else of the one it replaces."""
+    sides = {
+        "release_id": release_id,
+        "waiting_release_id": waiting.totals.release_id if waiting else None,
+        "replaces_release_id": totals.replaces_release_id,
+    }
     return ChangedOrder(
-        totals[0],
-        tuple(ChangedCause(**row) for row in _select(cursor, "changed_causes", release_id=release_id)),
-        tuple(ChangedFigure(**row) for row in _select(cursor, "changed_figures", release_id=release_id)),
+        totals,
+        tuple(ChangedCause(**row) for row in _select(cursor, "changed_causes", **sides)),
+        tuple(ChangedFigure(**row) for row in _select(cursor, "changed_figures", **sides)),
+        waiting,
     )
 
 
-def _select(cursor: Cursor, statement: str, **parameters: int) -> list[dict[str, Any]]:
+def _select(cursor: Cursor, statement: str, **parameters: int | None) -> list[dict[str, Any]]:
     cursor.execute(warehouse.statement(f"replay/{statement}"), parameters)
     return warehouse.rows(cursor)

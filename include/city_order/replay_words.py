@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -113,12 +113,25 @@ class OrderTotals:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """What waits to be published without a replay, against the published release. `held`: why it is, if it is."""
+
+    totals: OrderTotals
+    figures: int
+    held: str
+
+
+@dataclass(frozen=True)
 class ChangedOrder:
-    """What a release changes of the order."""
+    """What a release changes of the order; with something that waits, what a replay changes of that.
+
+    The totals are beside the published release in either case.
+    """
 
     totals: OrderTotals
     causes: tuple[ChangedCause, ...]
     figures: tuple[ChangedFigure, ...]
+    waiting: Waiting | None = None
 
     @property
     def figures_changed(self) -> int:
@@ -169,6 +182,18 @@ class _Section:
     head: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     more: int = 0
+
+
+def taken_back(waiting: OrderTotals) -> OrderTotals:
+    """The published release beside itself, where nothing is left of what waits to replace it."""
+    return replace(
+        waiting,
+        release_id=waiting.replaces_release_id or 0,
+        order_lines=waiting.order_lines_before or 0,
+        pieces=waiting.pieces_before,
+        changed_gross_share=None,
+        changed_lines_share=None,
+    )
 
 
 def answers_as_text(changed: ChangedAnswers) -> str:
@@ -260,17 +285,54 @@ def _of_order(survey_code: str, changed: ChangedOrder | None, is_dry_run: bool) 
                 f"{_count(totals.order_lines, 'order line')}, {_number(totals.pieces)} pieces."
             )
         ]
+    if changed.waiting:
+        return _beside_what_waits(survey_code, changed, changed.waiting)
     release = f"against release {totals.replaces_release_id}" + (
         "" if is_dry_run else f", in release {totals.release_id}"
     )
     figures = changed.figures_changed
     if not figures:
         return [_Section(f"Order of {survey_code} {release}: no agency's figure changes.")]
+    return _changes(
+        changed,
+        f"Order of {survey_code} {release}: {_count(figures, 'figure')} {_verb(figures, 'changes', 'change')}, "
+        f"{_sums(totals.order_lines_before or 0, totals.pieces_before, totals)}. {_approval(totals)}",
+    )
+
+
+def _beside_what_waits(survey_code: str, changed: ChangedOrder, waiting: Waiting) -> list[_Section]:
+    """What is the replay's own, what waits without it, and what comes of both."""
+    totals, figures = changed.totals, changed.figures_changed
+    published = f"release {totals.replaces_release_id}"
+    if figures:
+        sections = _changes(
+            changed,
+            f"Order of {survey_code}: this replay changes {_count(figures, 'figure')} beside what waits already, "
+            f"{_sums(waiting.totals.order_lines, waiting.totals.pieces, totals)}.",
+        )
+    else:
+        sections = [_Section(f"Order of {survey_code}: this replay changes no figure.")]
+    said = (
+        f"Without this replay {_count(waiting.figures, 'figure')} {_verb(waiting.figures, 'waits', 'wait')} already, "
+        f"against {published}: {waiting.held or 'accepted, and taken into the order by the next build.'}"
+    )
+    if totals.release_id == totals.replaces_release_id:
+        return [*sections, _Section(f"{said} This replay takes all of that back: {published} stays.")]
+    if waiting.held and totals.release_id == waiting.totals.release_id:
+        return [*sections, _Section(f"{said} This replay builds nothing new: that stays as it is.")]
+    sums = _sums(totals.order_lines_before or 0, totals.pieces_before, totals)
+    return [
+        *sections,
+        _Section(said),
+        _Section(f"All of it together, against {published}: {sums}. {_approval(totals)}"),
+    ]
+
+
+def _changes(changed: ChangedOrder, said: str) -> list[_Section]:
+    """The causes of the changes, below a sentence, and the figures."""
     return [
         _table(
-            f"Order of {survey_code} {release}: {_count(figures, 'figure')} {_verb(figures, 'changes', 'change')}, "
-            f"order lines {_from_to(totals.order_lines_before or 0, totals.order_lines)}, "
-            f"pieces {_from_to(_number(totals.pieces_before), _number(totals.pieces))}. {_approval(totals)}",
+            said,
             ("cause", "figures", "products", "agencies", "their pieces"),
             changed.causes,
             lambda cause: (
@@ -296,6 +358,13 @@ def _of_order(survey_code: str, changed: ChangedOrder | None, is_dry_run: bool) 
             ),
         ),
     ]
+
+
+def _sums(order_lines: int, pieces: Decimal, after: OrderTotals) -> str:
+    return (
+        f"order lines {_from_to(order_lines, after.order_lines)}, "
+        f"pieces {_from_to(_number(pieces), _number(after.pieces))}"
+    )
 
 
 def _approval(totals: OrderTotals) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from include.city_order import answers, forms, intake, orders, replay
+from include.city_order import answers, forms, gate, intake, orders, references, replay, replay_words
 from include.city_order.drop_dates import Night
 from include.city_order.replay import Asked, CannotReplay
 from include.city_order.replay_words import ChangedAnswers, ChangedOrder
@@ -131,6 +131,82 @@ def test_an_alias_is_seen_before_it_counts_then_counts_and_can_be_taken_back(ord
     # Both judgements of each receipt stay readable, and no submission was landed twice.
     assert select(site, "select count(*) as n from quality.judgement") == [{"n": 6}]
     assert select(site, "select count(*) as n from core.submission") == [{"n": 6}]
+
+
+def test_what_waits_already_is_told_apart_from_what_a_replay_changes(ordered: Site, warehouse: Any):
+    """Of gorsvet a correction is accepted and not published: not built at first, then held by a brake."""
+    site = ordered
+    leave(site, f"{SURVEY}/gorsvet/2.csv", answer({"demand_2026": "1000"}), "2026-11-10 13:00")
+    collect(site)
+
+    def told() -> tuple[list[tuple[str, int, int, int]], str]:
+        _, order = replay.rehearse(site, ASKED)
+        assert order
+        changes = [
+            (figure.cause, figure.year, int(figure.gross_before), int(figure.gross_after)) for figure in order.figures
+        ]
+        return sorted(changes), replay_words.order_as_text(SURVEY, order, is_dry_run=True)
+
+    alone, said = told()
+    assert alone == []
+    assert "this replay changes no figure" in said
+    assert "Without this replay 1 figure waits already, against release" in said
+    assert "taken into the order by the next build" in said
+    assert "All of it together" in said
+
+    file = site.reference / "part_aliases.csv"
+    old = file.read_bytes()
+    add_alias(site, "Кристалл-92", "К1986ВЕ92QI")
+    moved = [
+        ("changed_mapping", 2026, 0, 12), ("changed_mapping", 2026, 12, 0),
+        ("changed_mapping", 2027, 0, 20), ("changed_mapping", 2027, 20, 0),
+    ]  # fmt: skip
+    by_alias, said = told()
+    assert by_alias == moved
+    assert "this replay changes 6 figures beside what waits already" in said
+    file.write_bytes(old)
+
+    gate.set_brake(warehouse.builder, SURVEY, "Петрова", "опечатка")
+    built = orders.build(warehouse.builder, SURVEY)
+    assert built
+    orders.audit(warehouse.builder, built)
+    alone, said = told()
+    assert alone == []
+    assert "Петрова" in said
+    assert "This replay builds nothing new" in said
+    add_alias(site, "Кристалл-92", "К1986ВЕ92QI")
+    by_alias, said = told()
+    assert by_alias == moved
+    assert "Петрова" in said
+    assert "All of it together" in said
+    file.write_bytes(old)
+
+
+def test_a_replay_may_take_back_all_that_waits(ordered: Site, warehouse: Any):
+    site = ordered
+    file = site.reference / "part_aliases.csv"
+    old = file.read_bytes()
+    add_alias(site, "Кристалл-92", "К1986ВЕ92QI")
+    replayed(site)
+    file.write_bytes(old)
+    _, order = replay.rehearse(site, ASKED)
+    assert order
+    assert sorted((figure.year, figure.gross_before, figure.gross_after) for figure in order.figures) == [
+        (2026, 0, 12), (2026, 12, 0), (2027, 0, 20), (2027, 20, 0),
+    ]  # fmt: skip
+    said = replay_words.order_as_text(SURVEY, order, is_dry_run=True)
+    assert "takes all of that back" in said
+    assert "a person is asked" not in said
+
+
+def test_a_mistake_in_the_references_is_told_before_anything_is_read(site: Site, tmp_path: Path, monkeypatch: Any):
+    site = own_data(site, tmp_path)
+    leave(site, f"{SURVEY}/gorsvet/1.csv", answer({}))
+    collect(site)
+    edit(site.reference / "part_aliases.csv", "alias,", "alais,")
+    monkeypatch.setattr(intake, "read", lambda *_: pytest.fail("read before the references were looked at"))
+    with pytest.raises(references.ReferenceError, match=r"part_aliases\.csv"):
+        replay.rehearse(site, ASKED)
 
 
 def site_of(warehouse: Any) -> Site:

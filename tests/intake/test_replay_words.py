@@ -15,6 +15,7 @@ from include.city_order.replay_words import (
     ChangedReceipt,
     MovedLines,
     OrderTotals,
+    Waiting,
 )
 
 RECEIPT = ChangedReceipt(
@@ -87,3 +88,41 @@ def test_long_tables_are_cut_and_say_so() -> None:
     assert f"Verdicts: {ROWS_SHOWN + 5} receipts end otherwise." in said
     assert "… and 5 more" in said
     assert said.count("gorsvet") == ROWS_SHOWN
+
+
+WAITING = Waiting(replace(ORDER.totals, release_id=4, order_lines=102, pieces=Decimal(60000)), 899, "Declined by X.")
+
+
+def told(totals: OrderTotals, figures: bool, waiting: Waiting) -> str:
+    order = ChangedOrder(totals, ORDER.causes if figures else (), ORDER.figures if figures else (), waiting)
+    return replay_words.order_as_text("ecb-2026", order, is_dry_run=True)
+
+
+def test_what_waits_already_is_told_beside_what_the_replay_changes() -> None:
+    said = told(ORDER.totals, True, WAITING).split("\n\n")
+    assert said[0].startswith(
+        "Order of ecb-2026: this replay changes 2 figures beside what waits already, "
+        "order lines 102 → 100, pieces 60,000 → 50,012."
+    )
+    assert said[1].startswith("The figures that change most")
+    assert said[2:] == [
+        "Without this replay 899 figures wait already, against release 5: Declined by X.",
+        "All of it together, against release 5: order lines 101 → 100, pieces 50,000 → 50,012. "
+        "Changed: 30.0 % of the pieces and 1.0 % of the order lines; the survey lets 20.0 % pass: "
+        "a person is asked before it is published.",
+    ]
+
+
+def test_nobody_is_told_to_be_asked_again_about_what_is_held_and_stays() -> None:
+    said = told(WAITING.totals, False, WAITING)
+    assert said.startswith("Order of ecb-2026: this replay changes no figure.\n\nWithout this replay 899 figures wait")
+    assert said.endswith("Declined by X. This replay builds nothing new: that stays as it is.")
+    not_built = told(WAITING.totals, False, replace(WAITING, held=""))
+    assert "899 figures wait already, against release 5: accepted, and taken into the order by the next" in not_built
+    assert "a person is asked before it is published" in not_built
+
+
+def test_what_a_replay_takes_back_leaves_nothing_to_ask_about() -> None:
+    said = told(replay_words.taken_back(WAITING.totals), True, WAITING)
+    assert "this replay changes 2 figures beside what waits already, order lines 102 → 101" in said
+    assert said.endswith("This replay takes all of that back: release 5 stays.")

@@ -1,5 +1,25 @@
--- What a release changes against the one that it replaces, by cause. Pieces of all years.
+-- What a release changes against the one that it replaces, by cause; or, with a waiting release that replaces the same
+-- one, against that. No release: the replaced one as it is. Pieces of all years.
 -- Grain: cause.  Reads: city_order.release_change.
+with
+
+changed as (
+    select
+        product_id,
+        agency_code,
+        coalesce(release.cause, waiting.cause) as cause,
+        coalesce(waiting.gross_after, release.gross_before) as gross_before,
+        coalesce(release.gross_after, waiting.gross_before) as gross_after
+    from (
+        select * from city_order.release_change
+        where release_id = %(release_id)s::bigint
+    ) as release
+    full join (
+        select * from city_order.release_change
+        where release_id = %(waiting_release_id)s::bigint
+    ) as waiting using (product_id, unit, year, agency_code)
+)
+
 select
     cause,
     count(*) as figures,
@@ -7,7 +27,7 @@ select
     count(distinct agency_code) as agencies,
     sum(gross_before) as gross_before,
     sum(gross_after) as gross_after
-from city_order.release_change
-where release_id = %(release_id)s
+from changed
+where gross_before <> gross_after
 group by cause
 order by cause

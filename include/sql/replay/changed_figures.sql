@@ -1,6 +1,26 @@
 -- The changed figures of a release, those that change most first: what the agencies that changed ask for, before and after.
--- Grain: product_id, unit, year, cause.  Reads: city_order.release_change, city_order.product, city_order.release.
+-- Before: in the release that it replaces; or, with a waiting release that replaces the same one, in that. No release:
+-- the replaced one as it is.
+-- Grain: product_id, unit, year, cause.  Reads: city_order.release_change, city_order.product.
 with
+
+figure as (
+    select
+        product_id,
+        unit,
+        year,
+        coalesce(release.cause, waiting.cause) as cause,
+        coalesce(waiting.gross_after, release.gross_before) as gross_before,
+        coalesce(release.gross_after, waiting.gross_before) as gross_after
+    from (
+        select * from city_order.release_change
+        where release_id = %(release_id)s::bigint
+    ) as release
+    full join (
+        select * from city_order.release_change
+        where release_id = %(waiting_release_id)s::bigint
+    ) as waiting using (product_id, unit, year, agency_code)
+),
 
 changed as (
     select
@@ -11,21 +31,22 @@ changed as (
         count(*) as agencies,
         sum(gross_before) as gross_before,
         sum(gross_after) as gross_after
-    from city_order.release_change
-    where release_id = %(release_id)s
+    from figure
+    where gross_before <> gross_after
     group by product_id, unit, year, cause
 )
 
 select
     changed.*,
-    coalesce(after.product_name, before.product_name) as product_name,
-    coalesce(after.part_number, before.part_number) as part_number
+    coalesce(after.product_name, before.product_name, replaced.product_name) as product_name,
+    coalesce(after.part_number, before.part_number, replaced.part_number) as part_number
 from changed
-inner join city_order.release on release.release_id = %(release_id)s
 left join city_order.product as after
-    on after.release_id = release.release_id and after.product_id = changed.product_id
+    on after.release_id = %(release_id)s::bigint and after.product_id = changed.product_id
 left join city_order.product as before
-    on before.release_id = release.replaces_release_id and before.product_id = changed.product_id
+    on before.release_id = %(waiting_release_id)s::bigint and before.product_id = changed.product_id
+left join city_order.product as replaced
+    on replaced.release_id = %(replaces_release_id)s::bigint and replaced.product_id = changed.product_id
 order by
     abs(changed.gross_after - changed.gross_before) desc, changed.product_id asc, changed.unit asc,
     changed.year asc, changed.cause asc
