@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     replay.add_argument("--who", default="", help="who wants it; otherwise the user of this machine")
     replay.add_argument("--dry-run", action="store_true", help="only show what would change")
     dsn = names.add_parser("dsn", help="print the read-only connection to the warehouse")
-    dsn.add_argument("--tier", choices=("internal", "published"), default="internal")
+    dsn.add_argument("--tier", default="internal", metavar="internal|published")
     form = names.add_parser("form", help="write the form of a survey to fill in")
     check = names.add_parser("check", help="say what the night would answer to a file, and touch nothing")
     check.add_argument("--file", required=True)
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif given.command == "dsn":
             commands.dsn(home, given.tier)
         elif given.command == "form":
-            commands.form(given.survey, given.agency, _path(given.folder or "."))
+            commands.form(home, given.survey, given.agency, _path(given.folder or "."))
         elif given.command == "check":
             file = _path(given.file)
             commands.check(home, file, given.survey, given.agency, _path(given.folder) if given.folder else file.parent)
@@ -96,12 +96,17 @@ def main(arguments: list[str] | None = None) -> int:
                 "nightly": commands.nightly,
                 "rotate": commands.rotate,
             }[given.command](home)
+        sys.stdout.flush()
     except PlatformError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. What was started goes on running; `make down` stops it.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever reads has read enough (`make … | head`). Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return 0
 
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import subprocess
 import sys
 import time
@@ -83,11 +84,9 @@ def environment(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
         "AIRFLOW_CONN_WAREHOUSE_BUILDER": postgres.dsn(home, postgres.WAREHOUSE_DATABASE, postgres.BUILDER_ROLE),
         "AIRFLOW_CONN_WAREHOUSE_ANALYST": postgres.dsn(home, postgres.WAREHOUSE_DATABASE, postgres.ANALYST_ROLE),
         "CITY_ORDER_HOME": home.root,
-        "CITY_ORDER_INBOX": inbox(home, environ),
         "CITY_ORDER_ARCHIVE": home.folder("archive"),
         "CITY_ORDER_OUTBOX": home.folder("outbox"),
-        "CITY_ORDER_SURVEYS": surveys(environ),
-        "CITY_ORDER_REFERENCE": reference(environ),
+        **_folders(home, environ),
         "GX_ANALYTICS_ENABLED": False,
         # A proxy for the world outside must not stand between our own processes.
         "NO_PROXY": no_proxy,
@@ -106,12 +105,50 @@ def inbox(home: Home, environ: Mapping[str, str]) -> Path:
 
 def surveys(environ: Mapping[str, str]) -> Path:
     """The folder of the surveys' files."""
-    return Path(environ.get("CITY_ORDER_SURVEYS") or CHECKOUT / "include" / "surveys")
+    return Path(environ.get("CITY_ORDER_SURVEYS") or CHECKOUT / "include" / "surveys").resolve()
 
 
 def reference(environ: Mapping[str, str]) -> Path:
     """The folder of the reference files."""
-    return Path(environ.get("CITY_ORDER_REFERENCE") or CHECKOUT / "include" / "reference")
+    return Path(environ.get("CITY_ORDER_REFERENCE") or CHECKOUT / "include" / "reference").resolve()
+
+
+def expect_same_folders(home: Home, environ: Mapping[str, str]) -> None:
+    """Raise PlatformError if the platform runs with another inbox, surveys or references than `environ` names.
+
+    What it runs with is asked of the processes themselves. Nothing needs to run for it.
+    """
+    here, default = _folders(home, environ), _folders(home, {})
+    for component in COMPONENTS:
+        for name, theirs in _folders_of_running(home, component).items():
+            if theirs == here[name]:
+                continue
+            ours = f"this shell has {here[name]}" if environ.get(name) else f"this shell sets none: {here[name]}"
+            same = f"unset {name}" if theirs == default[name] else f"export {name}={shlex.quote(theirs)}"
+            raise PlatformError(
+                f"The platform runs with {name}={theirs}, {ours}\n"
+                f"To go on with what it runs with: {same}\n"
+                "To bring it up with what this shell has: make down, then make up"
+            )
+
+
+def _folders(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
+    """The folders that the user may choose, by their variables."""
+    return {
+        "CITY_ORDER_INBOX": str(inbox(home, environ)),
+        "CITY_ORDER_SURVEYS": str(surveys(environ)),
+        "CITY_ORDER_REFERENCE": str(reference(environ)),
+    }
+
+
+def _folders_of_running(home: Home, component: str) -> dict[str, str]:
+    """Those folders as a component has them; none if it does not run, or is another user's."""
+    process = running(home, component)
+    try:
+        environ = process.environ() if process else {}
+    except (psutil.Error, OSError):
+        return {}
+    return {name: environ[name] for name in _folders(home, {}) if environ.get(name)}
 
 
 def write_password(home: Home) -> str:

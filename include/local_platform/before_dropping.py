@@ -15,7 +15,7 @@ from include.city_order.protocol_facts import ProtocolFacts, causes
 from include.city_order.references import ReferenceError
 from include.city_order.site import Site
 from include.city_order.surveys import SurveyError
-from include.city_order.vocabulary import Severity
+from include.city_order.vocabulary import Severity, Verdict
 from include.local_platform import airflow, postgres
 from include.local_platform.home import Home, PlatformError
 
@@ -53,10 +53,10 @@ def check(home: Home, file: Path, survey_code: str, agency_code: str, to: Path) 
         forms.expect_known(here.reference, agency_code)
         told = preview.check(here, file, survey_code, agency_code, to)
     written = "\n".join(f"  {path}" for path in told.written)
-    return (
-        f"{_in_short(told.facts)}\n\nThe protocol:\n{written}\n"
-        f"Nothing was stored. To hand the file in, put it into {inbox / survey_code / agency_code}"
-    )
+    said = f"{_in_short(told.facts)}\n\nThe protocol:\n{written}\nNothing was stored."
+    if told.facts.verdict == Verdict.DUPLICATE:
+        return said
+    return f"{said} To hand the file in, put it into {inbox / survey_code / agency_code}"
 
 
 def site(home: Home, environ: Mapping[str, str]) -> Site:
@@ -114,7 +114,9 @@ def _in_short(facts: ProtocolFacts) -> str:
     for cause in causes(facts.findings):
         first = cause.findings[0]
         severity = protocol_words.SEVERITIES[Severity(first.severity)]
-        said += ["", f"{severity}: {protocol_words.cause_heading(cause)}, {protocol_words.addresses(cause.findings)}"]
+        # Of the file as a whole, field and place are the same words.
+        where = dict.fromkeys((protocol_words.cause_heading(cause), protocol_words.addresses(cause.findings)))
+        said += ["", f"{severity}: {', '.join(where)}"]
         said.append(f"  {protocol_words.remark(first)}")
         typed, expected = protocol_words.example(cause)
         said += [f"  Введено: {typed}"] * bool(typed) + [f"  Ожидается: {expected}"] * bool(expected)

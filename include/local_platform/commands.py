@@ -32,6 +32,7 @@ def up(home: Home, before_airflow: Callable[[], None] = lambda: None) -> Airflow
     """
     home.create()
     with _alone(home):
+        airflow.expect_same_folders(home, os.environ)
         _start_databases(home)
         stopped = [component for component in airflow.COMPONENTS if not airflow.running(home, component)]
         _migrate(home, airflow.environment(home, os.environ), with_airflow=bool(stopped))
@@ -79,7 +80,9 @@ def dsn(home: Home, tier: str = "internal") -> None:
     """Print the read-only connection to a tier of the warehouse, and nothing else, on stdout."""
     if not home.existed:
         raise PlatformError(f"There is no warehouse yet in {home.root}. Start the platform first: make up")
-    role = {"internal": postgres.ANALYST_ROLE, "published": postgres.READER_ROLE}[tier]
+    roles = {"internal": postgres.ANALYST_ROLE, "published": postgres.READER_ROLE}
+    if not (role := roles.get(tier)):
+        raise PlatformError(f"There is no tier {tier} of the warehouse: say TIER=published, or none for all of it")
     print(postgres.dsn(home, postgres.WAREHOUSE_DATABASE, role))
     if not _cluster(home).running():
         print("PostgreSQL is not running. Start it: make up", file=sys.stderr)
@@ -109,18 +112,21 @@ def replay(home: Home, asked: Asked, *, is_dry_run: bool) -> None:
 
     if is_dry_run:
         _expect_warehouse(home)
+        airflow.expect_same_folders(home, os.environ)
         print(replaying.rehearse(home, asked))
     else:
         replaying.expect_known(asked)
         runs.replay(home, up(home), asked)
 
 
-def form(survey_code: str, agency_code: str, to: Path) -> None:
+def form(home: Home, survey_code: str, agency_code: str, to: Path) -> None:
     """Write the form of a survey to fill in. Nothing needs to run for it."""
     from include.local_platform import before_dropping
 
+    airflow.expect_same_folders(home, os.environ)
     file = before_dropping.form(os.environ, survey_code, agency_code, to)
-    print(f"The form: {file}\nNext, when it is filled in: make check FILE=… SURVEY={survey_code} AGENCY=…")
+    print(f"The form: {file}")
+    print(f"Next, when it is filled in: make check FILE=… SURVEY={survey_code} AGENCY={agency_code or '…'}")
 
 
 def check(home: Home, file: Path, survey_code: str, agency_code: str, to: Path) -> None:
@@ -128,6 +134,7 @@ def check(home: Home, file: Path, survey_code: str, agency_code: str, to: Path) 
     from include.local_platform import before_dropping
 
     _expect_warehouse(home)
+    airflow.expect_same_folders(home, os.environ)
     print(before_dropping.check(home, file, survey_code, agency_code, to))
 
 
@@ -152,6 +159,7 @@ def roll_back(home: Home, survey_code: str, release_id: int, why: str, who: str)
     from include.local_platform import steering
 
     _expect_warehouse(home)
+    airflow.expect_same_folders(home, os.environ)
     print(steering.roll_back(home, survey_code, release_id, why, who))
 
 
@@ -159,10 +167,8 @@ def proposals(home: Home, survey_code: str, to: Path | None) -> None:
     """Print names that nobody knows beside those they look like, and how to decide; nothing is changed."""
     from include.local_platform import review
 
-    if not home.existed:
-        raise PlatformError(f"There is no warehouse yet in {home.root}. Start the platform first: make up")
-    if not _cluster(home).running():
-        raise PlatformError("PostgreSQL is not running. Start it: make up")
+    _expect_warehouse(home)
+    airflow.expect_same_folders(home, os.environ)
     print(review.listed(home, survey_code, to))
 
 
@@ -234,6 +240,7 @@ def demo(home: Home) -> None:
     """Sample drops, the platform, one night: from nothing to a city order that can be looked at."""
     from include.local_platform import runs
 
+    airflow.expect_same_folders(home, os.environ)
     began = time.monotonic()
     home.create()
     inbox = airflow.inbox(home, os.environ)

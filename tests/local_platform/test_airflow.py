@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from include.local_platform import airflow
+from include.city_order.replay import Asked
+from include.local_platform import airflow, commands
 from include.local_platform.home import CHECKOUT, Home, PlatformError
 
 
@@ -149,3 +150,57 @@ def test_stop_ends_stubborn_orphans_of_this_home_and_nobody_else(
     assert not psutil.pid_exists(orphan.pid)
     assert shell.poll() is None
     assert neighbour.poll() is None
+
+
+@pytest.fixture
+def scheduler(home: Home, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """What a running scheduler was started with: its own references, and the default inbox and surveys."""
+    env = airflow.environment(home, {"CITY_ORDER_REFERENCE": str(tmp_path / "мои справочники")})
+    with subprocess.Popen(["sleep", "60"], env=env) as process:
+        _record(home, "scheduler", process.pid, psutil.Process(process.pid).create_time())
+        yield {name: env[name] for name in ("CITY_ORDER_INBOX", "CITY_ORDER_SURVEYS", "CITY_ORDER_REFERENCE")}
+        process.kill()
+
+
+def test_a_shell_with_the_folders_of_the_running_platform_passes(home: Home, scheduler: dict[str, str]) -> None:
+    airflow.expect_same_folders(home, scheduler)
+    airflow.expect_same_folders(home, {"CITY_ORDER_REFERENCE": scheduler["CITY_ORDER_REFERENCE"]})
+
+
+def test_a_shell_with_other_folders_than_the_running_platform_is_told_both(
+    home: Home, scheduler: dict[str, str]
+) -> None:
+    theirs = scheduler["CITY_ORDER_REFERENCE"]
+    with pytest.raises(PlatformError) as refusal:
+        airflow.expect_same_folders(home, {"CITY_ORDER_REFERENCE": "/new"})
+    assert f"runs with CITY_ORDER_REFERENCE={theirs}, this shell has /new" in str(refusal.value)
+    assert "make down, then make up" in str(refusal.value)
+    with pytest.raises(PlatformError) as refusal:
+        airflow.expect_same_folders(home, {})
+    assert f"this shell sets none: {CHECKOUT / 'include' / 'reference'}" in str(refusal.value)
+    assert f"export CITY_ORDER_REFERENCE='{theirs}'" in str(refusal.value)
+    with pytest.raises(PlatformError, match="unset CITY_ORDER_INBOX"):
+        airflow.expect_same_folders(home, scheduler | {"CITY_ORDER_INBOX": "/new"})
+
+
+def test_a_platform_that_does_not_run_is_of_any_folder(home: Home) -> None:
+    airflow.expect_same_folders(home, {"CITY_ORDER_REFERENCE": "/new"})
+
+
+def test_commands_that_use_the_folders_stop_beside_a_platform_with_others(
+    home: Home, scheduler: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_expect_warehouse", lambda _: None)
+    monkeypatch.setenv("CITY_ORDER_REFERENCE", "/new")
+    asked = Asked("ecb-2026", reason="why", requested_by="who")
+    for command in (
+        lambda: commands.up(home),
+        lambda: commands.demo(home),
+        lambda: commands.replay(home, asked, is_dry_run=True),
+        lambda: commands.form(home, "ecb-2026", "", home.root),
+        lambda: commands.check(home, home.root / "a.csv", "ecb-2026", "gorsvet", home.root),
+        lambda: commands.proposals(home, "ecb-2026", None),
+        lambda: commands.roll_back(home, "ecb-2026", 1, "why", "who"),
+    ):
+        with pytest.raises(PlatformError, match="runs with CITY_ORDER_REFERENCE="):
+            command()

@@ -14,7 +14,7 @@ import pytest
 from include.local_platform import before_dropping, postgres
 from include.local_platform.__main__ import main
 from include.local_platform.home import CHECKOUT, Home, PlatformError
-from tests.intake.nights import answer
+from tests.intake.nights import answer, collect, leave
 
 PARTLY = answer({}, {"part_number": "К1986ВЕ1QI", "unit": "ведро"}, {"part_number": "К1986ВЕ3Т", "unit": "ведро"})
 
@@ -39,7 +39,8 @@ def test_a_form_needs_no_platform(in_a_folder: Path, capsys: pytest.CaptureFixtu
     for name in files:
         assert openpyxl.load_workbook(in_a_folder / name).sheetnames[0] == "Форма"
         assert f"The form: {in_a_folder / name}" in said
-    assert "make check FILE=" in said
+    assert "make check FILE=… SURVEY=ecb-2026 AGENCY=gorsvet\n" in said
+    assert "make check FILE=… SURVEY=ecb-2026 AGENCY=…\n" in said
     assert not (in_a_folder / "home").exists()
 
 
@@ -112,6 +113,29 @@ def test_a_check_tells_the_verdict_each_cause_once_and_where_the_protocol_is(hom
     assert written == {f"ответ-protocol.{ending}" for ending in ("xlsx", "csv", "json")}
     assert all(str(in_a_folder / "to" / name) in said for name in written)
     assert [path for name in ("inbox", "archive", "outbox") for path in home.folder(name).iterdir()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.warehouse
+def test_nobody_is_told_to_hand_in_a_file_again(home: Home, in_a_folder: Path, warehouse: Any) -> None:
+    here = before_dropping.site(home, os.environ)
+    leave(here, "ecb-2026/gorsvet/1.csv", PARTLY)
+    collect(here)
+    file = in_a_folder / "ответ.csv"
+    file.write_bytes(PARTLY)
+    said = before_dropping.check(home, file, "ecb-2026", "gorsvet", in_a_folder / "to")
+    assert said.startswith("Verdict: duplicate")
+    assert said.endswith("Nothing was stored.")
+
+
+@pytest.mark.slow
+@pytest.mark.warehouse
+def test_the_whole_file_is_named_once(home: Home, in_a_folder: Path) -> None:
+    file = in_a_folder / "ответ.pdf"
+    file.write_bytes(b"%PDF-1.7")
+    said = before_dropping.check(home, file, "ecb-2026", "gorsvet", in_a_folder / "to")
+    assert ": весь файл\n" in said
+    assert "весь файл, весь файл" not in said
 
 
 @pytest.mark.slow

@@ -228,6 +228,28 @@ def test_dsn_of_a_stopped_home_says_so_beside_the_dsn(
     assert capsys.readouterr().out.startswith("postgresql://city_order_reader:")
 
 
+def test_a_tier_that_there_is_not_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _stopped_home(tmp_path, monkeypatch)
+    assert main(["dsn", "--tier", "publishd"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "There is no tier publishd of the warehouse: say TIER=published" in said.err
+
+
+def test_a_reader_that_has_read_enough_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stopped_home(tmp_path, monkeypatch)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "include.local_platform", "dsn"]
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+    done = subprocess.run(command, cwd=CHECKOUT, env=buffered, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.returncode == 141
+    assert done.stderr == "PostgreSQL is not running. Start it: make up\n"
+
+
 @pytest.mark.parametrize(
     ("first", "last", "words"),
     [
