@@ -11,7 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 from include.city_order import questions, warehouse
 from include.city_order.vocabulary import DECISION_PATIENCE
 
-#: So many changes of each cause does a question show.
+#: So many changes of each cause, and so many agencies, does a question show.
 CHANGES_SHOWN = 5
 
 
@@ -157,11 +157,14 @@ def ask(dsn: str, partition_key: str, run_id: str, *, in_any_case: bool = False)
         facts = {"release_id": release_id, "shown": CHANGES_SHOWN}
         cursor.execute(warehouse.statement("orders/question"), facts)
         (release,) = warehouse.rows(cursor)
-        cursor.execute(warehouse.statement("orders/changes_by_cause"), facts)
+        told = {}
+        for name in ("changes_by_cause", "changes_by_agency", "declined_before"):
+            cursor.execute(warehouse.statement(f"orders/{name}"), facts)
+            told[name] = warehouse.rows(cursor)
         return {
             "release_id": release_id,
             "subject": questions.subject(release),
-            "body": questions.body(release, warehouse.rows(cursor)),
+            "body": questions.body(release, **told),
         }
 
 

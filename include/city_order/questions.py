@@ -1,7 +1,7 @@
 """What a person is asked about a release that waits: its partition key, its subject, and its text in Markdown.
 
-Names of products come from drops. They are shown as code, in which neither Markdown nor HTML nor an address means
-anything.
+Names of products come from drops, comments from persons. They are shown as code, in which neither Markdown nor HTML
+nor an address means anything.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _BETWEEN = ":"
 
 #: A name that is longer is cut: a question must be readable at a glance.
 LONGEST_NAME = 80
+#: Why a person declined is worth reading whole.
+LONGEST_COMMENT = 400
 
 
 def key(survey_code: str, release_id: int) -> str:
@@ -40,10 +42,15 @@ def subject(release: Mapping[str, Any]) -> str:
     return f"{release['survey_code']}: publish release {release['release_id']}?"
 
 
-def body(release: Mapping[str, Any], changes: Iterable[Mapping[str, Any]]) -> str:
-    """All that is needed to decide: why a person is asked, what changes most by cause, and what an answer does.
+def body(
+    release: Mapping[str, Any],
+    changes_by_cause: Iterable[Mapping[str, Any]],
+    changes_by_agency: Iterable[Mapping[str, Any]],
+    declined_before: Iterable[Mapping[str, Any]],
+) -> str:
+    """All that is needed to decide: why a person is asked, what changes most, of whom, and what an answer does.
 
-    `changes` are rows of `include/sql/orders/changes_by_cause.sql`, by cause, the biggest first.
+    The others are rows of the files in `include/sql/orders/` that are called as they are, the biggest change first.
     """
     release_id, before = release["release_id"], release["replaces_release_id"]
     table = [
@@ -53,13 +60,15 @@ def body(release: Mapping[str, Any], changes: Iterable[Mapping[str, Any]]) -> st
         f"| order lines | {_number(release['order_lines_before'])} | {_number(release['order_lines'])} |",
         f"| agencies that answered | {_answered(release, '_before')} | {_answered(release, '')} |",
     ]
-    causes = [_cause(list(rows)) for _, rows in groupby(changes, key=lambda change: change["cause"])]
+    causes = [_cause(list(rows)) for _, rows in groupby(changes_by_cause, key=lambda change: change["cause"])]
     return "\n\n".join([
         f"{as_code(release['survey_title'])}: release {release_id} has passed every audit. {release['why']}",
+        *(_declined(earlier) for earlier in declined_before),
         "\n".join(table),
         "### The biggest changes by cause",
         *(causes or ["What agencies ask for is the same in both; what counts of it is not."]),
-        f"All of them: `select * from city_order.release_change where release_id = {release_id}`. "
+        *_by_agency(list(changes_by_agency)),
+        f"All of them: `select * from city_order.release_change_named where release_id = {release_id}`. "
         "How it was built: [build_city_order](/dags/build_city_order). What came in: [City Order](/plugin/city-order).",
         "**Approve** publishes the release, for readers, manufacturers and in files. **Reject** leaves it audited, and "
         f"what is published stays until the input changes. Without an answer within {DECISION_PATIENCE.days} days it "
@@ -68,11 +77,11 @@ def body(release: Mapping[str, Any], changes: Iterable[Mapping[str, Any]]) -> st
     ])  # fmt: skip
 
 
-def as_code(text: str) -> str:
+def as_code(text: str, longest: int = LONGEST_NAME) -> str:
     """A text from elsewhere as a code span, fit for a cell of a Markdown table."""
     seen = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in text)
     plain = " ".join(seen.replace("`", "'").split())
-    short = plain if len(plain) <= LONGEST_NAME else f"{plain[: LONGEST_NAME - 1].rstrip()}…"
+    short = plain if len(plain) <= longest else f"{plain[: longest - 1].rstrip()}…"
     return f"`{short}`".replace("|", "\\|") if short else "–"
 
 
@@ -93,8 +102,48 @@ def _cause(changes: list[Mapping[str, Any]]) -> str:
     return f"{title}\n\n" + "\n".join(rows) + left_out
 
 
+def _by_agency(changes: list[Mapping[str, Any]]) -> list[str]:
+    if not changes:
+        return []
+    more = changes[0]["agencies"] - len(changes)
+    rows = [
+        "| agency | receipt | pieces before | after | ratio |",
+        "|---|---:|---:|---:|---:|",
+        *(
+            f"| {as_code(_joined(change['agency_code'], change['agency_name']))} | {change['receipt_no'] or '–'} "
+            f"| {_number(change['gross_before'])} | {_number(change['gross_after'])} | {_ratio(change)} |"
+            for change in changes
+        ),
+    ]
+    left_out = f"\n\n… and {_number(more)} more agencies" if more else ""
+    return [
+        "### The biggest changes by agency",
+        "Pieces of what changes, over all products and years; the receipt that stands.",
+        "\n".join(rows) + left_out,
+    ]
+
+
+def _ratio(change: Mapping[str, Any]) -> str:
+    """Like × 1,000 or × 0.5: a unit slip is seen at a glance."""
+    before, after = change["gross_before"], change["gross_after"]
+    if not before:
+        return "–"
+    ratio = after / before
+    return f"× {_number(round(ratio, 2 if ratio >= 0.1 or not ratio else 6))}"
+
+
+def _declined(earlier: Mapping[str, Any]) -> str:
+    said = f": {as_code(earlier['comment'], LONGEST_COMMENT)}" if earlier["comment"] else ""
+    who = as_code(earlier["decided_by"])
+    return f"Release {earlier['release_id']}, which would have replaced the same one, was declined by {who}{said}."
+
+
 def _name(change: Mapping[str, Any]) -> str:
-    return ", ".join(filter(None, (change["product_name"], change["part_number"], change["manufacturer"])))
+    return _joined(change["product_name"], change["part_number"], change["manufacturer"])
+
+
+def _joined(*names: str | None) -> str:
+    return ", ".join(filter(None, names))
 
 
 def _answered(release: Mapping[str, Any], of: str) -> str:

@@ -307,6 +307,64 @@ def test_a_question_says_what_changes_most_and_why(desk: Any) -> None:
     )
 
 
+def test_a_question_says_whose_figures_change(desk: Any) -> None:
+    """The five that change most, each with its receipt; one that is withdrawn has none."""
+    _let_pass(desk, 0.2)
+    desk.insert("reference.agency", agency_code="depot")
+    for valid_from, name in (("2020-01-01", "Депо | `старое`\n# Approve"), ("2027-01-01", "Депо будущее")):
+        desk.insert(
+            "reference.agency_version",
+            **{"agency_code": "depot", "valid_from": valid_from, "name": name, "inn": "0000000000"},
+            **{"kpp": "000000000", "source": "test", "source_date": "2020-01-01"},
+        )
+    for agency in ("depot", "gone", *"abcdef"):
+        desk.submit(agency, [_ask("chip", 100), _ask("relay", 7)])
+    desk.publish()
+    for number, agency in enumerate("abcdef"):
+        desk.submit(agency, [_ask("chip", 120 - number), _ask("relay", 7)])
+    receipt_no = desk.receipt("depot")
+    desk.submit("depot", [_ask("chip", 100_000), _ask("relay", 7)], receipt_no=receipt_no)
+    desk.submit("new", [_ask("relay", 90)])
+    desk.withdraw("gone")
+    release_id = _audited(desk)
+    body = gate.ask(desk.dsns.builder, f"ecb-2026:{release_id}", "run")["body"]
+    of_agencies = body[body.index("### The biggest changes by agency") :]
+    rows = [line for line in of_agencies.splitlines() if line.startswith("| `")]
+    receipts = dict(desk.execute("select agency_code, max(receipt_no) from landing.receipt group by agency_code"))
+    assert rows == [
+        f"| `depot, Депо \\| 'старое' # Approve` | {receipt_no} | 100 | 100,000 | × 1,000 |",
+        "| `gone` | – | 107 | 0 | × 0 |",
+        f"| `new` | {receipts['new']} | 0 | 90 | – |",
+        f"| `a` | {receipts['a']} | 100 | 120 | × 1.2 |",
+        f"| `b` | {receipts['b']} | 100 | 119 | × 1.19 |",
+    ]
+    assert "… and 4 more agencies" in of_agencies
+    assert "was declined by" not in body
+
+
+def test_a_question_says_who_declined_the_like_before(desk: Any) -> None:
+    """Of the releases that would have replaced the same one: what replaces another is another question."""
+    declined = _waiting(desk)
+    said = "a | unit `slip`\n\n# Approve: " + "because " * 20
+    gate.decide(desk.dsns.builder, declined, approve=False, who="Петров [x](https://evil.example)", comment=said)
+    desk.submit("depot", [_ask("chip", 300)])
+    overtaken = _audited(desk)
+    desk.submit("depot", [_ask("chip", 400)])
+    asked = _audited(desk)
+    body = gate.ask(desk.dsns.builder, f"ecb-2026:{asked}", "run")["body"]
+    (line,) = (line for line in body.splitlines() if "declined" in line)
+    assert line == (
+        f"Release {declined}, which would have replaced the same one, was declined by"
+        f" `Петров [x](https://evil.example)`: `a \\| unit 'slip' # Approve: {'because ' * 19}because`."
+    )
+    assert f"Release {overtaken}" not in body
+    gate.decide(desk.dsns.builder, asked, approve=True, who="Петров")
+    orders.publish(desk.dsns.builder, asked)
+    desk.submit("depot", [_ask("chip", 900)])
+    other = _audited(desk)
+    assert "declined" not in gate.ask(desk.dsns.builder, f"ecb-2026:{other}", "run")["body"]
+
+
 def test_a_survey_may_let_everything_pass_and_a_first_release_always_does(desk: Any) -> None:
     _let_pass(desk, 0)
     desk.submit("depot", [_ask("chip", 100)])

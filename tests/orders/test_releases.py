@@ -17,6 +17,7 @@ from .conftest import SURVEY
 pytestmark = pytest.mark.warehouse
 
 CHIP = {"product": "chip", "demand_2026": 10, "unit_price_rub": "1.25"}
+_TEN = {"demand_2026": 10}
 
 
 def _ask(desk: Any) -> list[str]:
@@ -134,6 +135,25 @@ def test_each_changed_figure_makes_a_new_release(desk: Any) -> None:
         digests.add(desk.figures(desk.publish()))
     assert len(digests) == len(changes)
     assert _statuses(desk) == ["superseded"] * (len(changes) - 1) + ["published"]
+
+
+def test_what_changed_is_named_even_if_it_left_the_order(desk: Any) -> None:
+    """As the release says; a product that it has no more, as the one before said."""
+    desk.product("old", matching_key="A1", manufacturer_key="M")
+    stated = {"part_number": "A-1", "manufacturer": "M", "stated_manufacturer_key": "M"}
+    desk.submit("depot", [{"product": "old", "item_name": "Old chip", **stated, **_TEN}])
+    desk.submit("park", [{"product": "kept", "item_name": "Before", **_TEN}])
+    desk.publish()
+    desk.withdraw("depot")
+    desk.submit("park", [{"product": "kept", "item_name": "After", "demand_2026": 11}])
+    release_id = desk.publish()
+    assert desk.rows("product", release_id)[0]["product_name"] == "After", "the withdrawn one is in it no more"
+    named = desk.rows("release_change_named", release_id)
+    columns = ("product_name", "part_number", "manufacturer", "cause", "gross_after")
+    assert sorted(tuple(row[name] for name in columns) for row in named) == [
+        ("After", None, None, "correction", 11),
+        ("Old chip", "A-1", "M", "withdrawal", 0),
+    ]
 
 
 def test_any_order_of_arrival_gives_the_same_figures(desk: Any) -> None:

@@ -109,6 +109,45 @@ def test_a_total_is_not_shown_if_it_would_tell_what_is_left_out(desk: Any):
     assert desk.execute("select count(*) from city_order.publication_wait") == [(1,)]
 
 
+def states(desk: Any) -> dict[tuple[str, int], list[Any]]:
+    """What an analyst sees of these products: by name and year."""
+    names = {desk.product_id(name): name for name in ("chip", "diode", "relay", "triode", "lamp", "fuse")}
+    connection = psycopg2.connect(desk.dsns.analyst)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select product_id, year, asked_pieces, shown_pieces, agencies, since_release_id, state, release_id"
+                " from city_order.publication_state"
+            )
+            return {(names[product_id], year): row for product_id, year, *row in map(tuple, cursor)}
+    finally:
+        connection.close()
+
+
+def test_an_analyst_sees_how_each_product_is_published(desk: Any):
+    """A figure of its own, one among others, one that waits, and none."""
+    for agency, product in zip("abc", ("diode", "relay", "triode"), strict=True):
+        answer(desk, agency, {("chip", 2026): 10, ("lamp", 2026): 10, (product, 2027): 5})
+    answer(desk, "d", {("fuse", 2026): 77})
+    first = release(desk)
+    answer(desk, "e", {("chip", 2026): 4})
+    second = release(desk)
+    rest = [5, 5, 1, first, "in_class_rest", second]
+    assert states(desk) == {
+        ("lamp", 2026): [30, 30, 3, first, "listed", second],
+        ("chip", 2026): [34, 30, 4, first, "frozen", second],
+        ("fuse", 2026): [77, 0, 1, None, "hidden", second],
+        ("diode", 2027): rest,
+        ("relay", 2027): rest,
+        ("triode", 2027): rest,
+    }
+    desk.withdraw("a")
+    third = release(desk)
+    found = states(desk)
+    assert found["diode", 2027] == [0, 5, 0, first, "frozen", third], "it is asked for no more, and still shown"
+    assert found["lamp", 2026] == [20, 30, 2, first, "frozen", third]
+
+
 def test_classes_of_batteries_are_in_kwh(desk: Any):
     desk.survey("battery-2026", "battery")
     kinds = {"block": ("12", "7"), "pack": ("600", "200")}

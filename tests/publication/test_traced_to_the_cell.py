@@ -166,6 +166,8 @@ def test_every_line_of_the_order_adds_up_from_cells(sample_order: Any):
     for row in sample_order.select("select * from city_order.order_line_source"):
         found = Opened(sample_order, row)
         assert found.heading == str(row["year"])
+        assert row["typed_unit"] == found.cell(*UNIT)
+        assert found.typed * row["pieces_per_unit"] == row["gross_quantity"]
         sums[row["release_id"], row["product_id"], row["year"]] += found.pieces or 0
     ordered = sample_order.select("select release_id, product_id, year, gross_quantity from city_order.order_line")
     assert len(ordered) > 1000
@@ -192,6 +194,9 @@ def test_every_number_under_a_year_of_a_line_that_counts_ended_up_somewhere(samp
         for row in rows.values():
             found = Opened(sample_order, row)
             assert row["quantity"] == (found.typed if found.pieces is None else found.pieces)
+            assert row["quantity"] == found.typed * (row["pieces_per_unit"] or 1)
+            assert (row["pieces_per_unit"] is None) == (row["outcome"] == "no_way_to_pieces")
+            assert row["typed_unit"] == found.cell(*UNIT)
             said[row["outcome"]] += 1
     assert set(said) == {"order_line", "no_way_to_pieces", "year_outside_horizon"}
 
