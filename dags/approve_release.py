@@ -6,7 +6,7 @@ stand under *Required Actions* in the navigation, for three days. Whoever may tr
 
 | task | does | then |
 |---|---|---|
-| `describe` | writes the question: why it is asked, what changes most, by which cause and of whom, who declined the like | `city_order.approval` |
+| `describe` | writes the question: what changes most, by which cause and of whom | `city_order.approval` |
 | `ask` | waits for *Approve* or *Reject*, without a worker; nothing else waits for it | |
 | `decide` | records the answer, its comment and who gave it; no answer in time is `expired` | `city_order.approval` |
 | `publish` | after *Approve*, if no brake is set, moves the pointer, once | `city_order.published_release` |
