@@ -17,7 +17,7 @@ from tests.faults.scenarios import SCENARIOS, may_mount, play
 from tests.faults.world import Server, world
 
 #: Seasons in which a mutant must have shown itself.
-SEASONS = 3
+SEASONS = 8
 
 
 @pytest.mark.slow
