@@ -40,9 +40,7 @@ def test_the_mutant_is_caught(server: Server, tmp_path: Path, mutant: Mutant) ->
         if any(event.complaints for event in events):
             return
     if mutant.name == "a changed drop is believed":
-        pytest.xfail(
-            "Seen only if a file is replaced during its copy, which these seasons have ceased to meet: mend them."
-        )
+        pytest.xfail("Seen only if a file is replaced during its copy, which these seasons do not meet any more.")
     pytest.fail(f"{mutant.name}: not seen in {SEASONS} seasons of {mutant.scenario}")
 
 
