@@ -428,9 +428,9 @@ def full_database_disks(season: Season) -> None:
 
 
 def replaced_drops(season: Season) -> None:
-    """An agency replaces a drop at some point of the scan."""
+    """An agency replaces the drop that is copied last at some point of the scan: most of the scan lies before that."""
     sender, inbox = season.world.sender, season.world.site.inbox
-    drop = season.chance.choice(season.world.next_night())
+    drop = max(season.world.next_night(), key=lambda left: left.path)
     later = sender.better(drop)
     run = Run()
     attempt = Attempt(season.world, run, Fault(season.a_point("receive"), lambda: write_drop(inbox, later)))
