@@ -89,6 +89,10 @@ DAMAGE = {
         "keys",
         "update city_order.exclusion_version set agency_code = 'park'",
     ),
+    "an exclusion is of a line that is not there": (
+        "keys",
+        "update city_order.exclusion_version set line_position = line_position + 100",
+    ),
     "an order line is there twice": (
         "keys",
         "alter table city_order.order_line_version drop constraint order_line_pkey;"

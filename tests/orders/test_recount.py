@@ -72,7 +72,7 @@ def without_rules_of_releases(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Without shrinking: each try is nights in a warehouse, and a failing history is short enough to read.
 @settings(
-    max_examples=100,
+    max_examples=200,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

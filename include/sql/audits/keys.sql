@@ -1,4 +1,5 @@
--- Law 7: a release is whole: each of its rows has one key, shows a product of the release and comes from its inputs.
+-- Law 7: a release is whole: each of its rows has one key, shows a product of the release and comes from its inputs,
+-- an exclusion from a line that is there.
 with
 
 row_of_release as (
@@ -7,6 +8,7 @@ row_of_release as (
         product_id,
         null as agency_code,
         null::bigint as submission_id,
+        null::integer as line_position,
         concat_ws(' ', product_id, unit, year) as key
     from city_order.order_line
     where
@@ -18,6 +20,7 @@ row_of_release as (
         product_id,
         agency_code,
         submission_id,
+        line_position,
         concat_ws(' ', submission_id, line_position, year) as key
     from city_order.exclusion
     where
@@ -29,6 +32,7 @@ row_of_release as (
         product_id,
         agency_code,
         null::bigint as submission_id,
+        null::integer as line_position,
         concat_ws(' ', agency_code, product_id, unit) as key
     from city_order.surplus
     where
@@ -40,6 +44,7 @@ row_of_release as (
         product_id,
         null as agency_code,
         null::bigint as submission_id,
+        null::integer as line_position,
         concat_ws(' ', product_id, unit, year, need_kind) as key
     from city_order.order_line_by_need_kind
     where
@@ -51,6 +56,7 @@ row_of_release as (
         product_id,
         agency_code,
         null::bigint as submission_id,
+        null::integer as line_position,
         concat_ws(' ', product_id, agency_code, subordinate_code, year) as key
     from city_order.double_counting
     where
@@ -91,7 +97,13 @@ looked_up as (
                         input.submission_id
                     from input
                 )
-        end as comes_from_input
+        end as comes_from_input,
+        row_of_release.submission_id is null or exists (
+            select 1 from core.demand_line
+            where
+                demand_line.submission_id = row_of_release.submission_id
+                and demand_line.line_position = row_of_release.line_position
+        ) as line_is_there
     from row_of_release
 )
 
@@ -100,7 +112,8 @@ select
     key,
     rows_of_key,
     product_is_shown,
-    comes_from_input
+    comes_from_input,
+    line_is_there
 from looked_up
-where rows_of_key > 1 or not product_is_shown or not comes_from_input
+where rows_of_key > 1 or not product_is_shown or not comes_from_input or not line_is_there
 order by table_name, key

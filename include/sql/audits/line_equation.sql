@@ -15,7 +15,7 @@ receipt as (
             or receipt.agency_code in (
                 select changed.agency_code
                 from city_order.input_change as changed
-                where changed.release_id = release.release_id
+                where changed.release_id = %(release_id)s
             )
         )
 ),

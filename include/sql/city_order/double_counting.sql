@@ -53,9 +53,31 @@ parent_need as materialized (
     group by submission_id, product_id
 ),
 
+-- Whether the parent asks, too, is looked up line by line: to sort all lines for it takes longer.
+child_line as (
+    select
+        related.agency_code,
+        related.subordinate_code,
+        related.submission_id as parent_submission_id,
+        demand_line.*,
+        (related.submission_id, demand_line.product_id) in (
+            select
+                parent_need.submission_id,
+                parent_need.product_id
+            from parent_need
+        ) as is_asked_by_parent
+    from core.demand_line
+    inner join related on demand_line.submission_id = related.subordinate_submission_id
+    where
+        demand_line.pieces_per_unit is not null
+        and (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+),
+
 child_need as (
     select
-        submission_id,
+        agency_code,
+        subordinate_code,
+        parent_submission_id as submission_id,
         product_id,
         coalesce(sum(demand_2026 * pieces_per_unit), 0) as gross_2026,
         coalesce(sum(demand_2027 * pieces_per_unit), 0) as gross_2027,
@@ -67,29 +89,15 @@ child_need as (
         coalesce(sum(demand_2033 * pieces_per_unit), 0) as gross_2033,
         coalesce(sum(demand_2034 * pieces_per_unit), 0) as gross_2034,
         coalesce(sum(demand_2035 * pieces_per_unit), 0) as gross_2035
-    from core.demand_line
-    where
-        pieces_per_unit is not null
-        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
-        and (submission_id, product_id) in (
-            select
-                related.subordinate_submission_id,
-                parent_need.product_id
-            from related
-            inner join parent_need using (submission_id)
-        )
-    group by submission_id, product_id
+    from child_line
+    where is_asked_by_parent
+    group by agency_code, subordinate_code, parent_submission_id, product_id
 ),
 
 asked_twice as (
-    select
-        parent_need.*,
-        related.agency_code,
-        related.subordinate_code
+    select child_need.*
     from child_need
-    inner join related on child_need.submission_id = related.subordinate_submission_id
-    inner join parent_need
-        on related.submission_id = parent_need.submission_id and child_need.product_id = parent_need.product_id
+    inner join parent_need using (submission_id, product_id)
     where
         (
             parent_need.gross_2026, parent_need.gross_2027, parent_need.gross_2028, parent_need.gross_2029,

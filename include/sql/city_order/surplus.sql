@@ -32,7 +32,7 @@ line as (
                 where twice.release_id = %(release_id)s and twice.handled = 'child_counts'
             )
         )
-        -- Only who has something in hand can have too much of it.
+        -- There is a surplus only where some line has more in hand than it asks for: few have.
         and (submission_id, product_id) in (
             select
                 held.submission_id,
@@ -40,6 +40,12 @@ line as (
             from core.demand_line as held
             where
                 (held.stock > 0 or held.contracted > 0)
+                and coalesce(held.stock, 0) + coalesce(held.contracted, 0) > (
+                    coalesce(held.demand_2026, 0) + coalesce(held.demand_2027, 0) + coalesce(held.demand_2028, 0)
+                    + coalesce(held.demand_2029, 0) + coalesce(held.demand_2030, 0) + coalesce(held.demand_2031, 0)
+                    + coalesce(held.demand_2032, 0) + coalesce(held.demand_2033, 0) + coalesce(held.demand_2034, 0)
+                    + coalesce(held.demand_2035, 0)
+                )
                 and (%(touched)s::text[] is null or held.product_id = any(%(touched)s::text[]))
         )
 ),
