@@ -18,14 +18,7 @@ using brin (release_id) with (autosummarize = on);
 
 -- A foreign key marks the row that it names: exclusions, spread over all agencies, wrote the demand lines almost whole
 -- once more. A trigger looks up the release once a statement, and the audit of keys looks up the lines.
-do $$
-declare
-    named text;
-begin
-    for named in
-        select conname from pg_constraint
-        where conrelid = 'city_order.exclusion_version'::regclass and contype = 'f'
-    loop
-        execute format('alter table city_order.exclusion_version drop constraint %I', named);
-    end loop;
-end $$;
+alter table city_order.exclusion_version
+drop constraint exclusion_release_id_fkey,
+drop constraint exclusion_submission_id_line_position_fkey,
+drop constraint exclusion_version_until_release_id_fkey;
