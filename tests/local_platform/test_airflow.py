@@ -153,13 +153,14 @@ def test_stop_ends_stubborn_orphans_of_this_home_and_nobody_else(
 
 
 @pytest.fixture
-def scheduler(home: Home, tmp_path: Path) -> Iterator[dict[str, str]]:
+def scheduler(home: Home, tmp_path: Path, spawned: list[subprocess.Popen[bytes]]) -> dict[str, str]:
     """What a running scheduler was started with: its own references, and the default inbox and surveys."""
     env = airflow.environment(home, {"CITY_ORDER_REFERENCE": str(tmp_path / "мои справочники")})
-    with subprocess.Popen(["sleep", "60"], env=env) as process:
-        _record(home, "scheduler", process.pid, psutil.Process(process.pid).create_time())
-        yield {name: env[name] for name in ("CITY_ORDER_INBOX", "CITY_ORDER_SURVEYS", "CITY_ORDER_REFERENCE")}
-        process.kill()
+    # Its first word says that it has its environment: until a new program has begun, it shows none.
+    process = _spawn("import time; print(flush=True); time.sleep(60)", env)
+    spawned.append(process)
+    _record(home, "scheduler", process.pid, psutil.Process(process.pid).create_time())
+    return {name: env[name] for name in ("CITY_ORDER_INBOX", "CITY_ORDER_SURVEYS", "CITY_ORDER_REFERENCE")}
 
 
 def test_a_shell_with_the_folders_of_the_running_platform_passes(home: Home, scheduler: dict[str, str]) -> None:
@@ -191,6 +192,7 @@ def test_commands_that_use_the_folders_stop_beside_a_platform_with_others(
     home: Home, scheduler: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commands, "_expect_warehouse", lambda _: None)
+    monkeypatch.setattr(commands, "_start_databases", lambda _: pytest.fail("the command goes on"))
     monkeypatch.setenv("CITY_ORDER_REFERENCE", "/new")
     asked = Asked("ecb-2026", reason="why", requested_by="who")
     for command in (
