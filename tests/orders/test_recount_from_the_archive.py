@@ -190,9 +190,9 @@ def _of(found: Mapping[str, Any], histories: list[History]) -> dict[str, Any]:
 def test_every_table_is_what_a_recount_of_the_archive_gives(warehouse: Any, tmp_path: Path) -> None:
     """Whatever agencies send, correct, repeat and take back, and whichever of it arrives first.
 
-    What is wrong names its history by product or agency, as `h17 controller`: `answered.draw(17)` draws it again.
+    What is wrong names its history by product or agency: `h17 controller` is of `answered.histories(HISTORIES)[17]`.
     """
-    histories = [answered.draw(number) for number in range(HISTORIES)]
+    histories = answered.histories(HISTORIES)
     again = [history.in_other_order() for history in histories[:IN_OTHER_ORDER]]
     world = World(warehouse, tmp_path, [*histories, *again])
     for number in range(answered.NIGHTS):
