@@ -19,6 +19,8 @@ class Intent(StrEnum):
     CLEAN = "clean"
     LARGEST = "largest"
     SPELLINGS = "spellings"
+    LOOK_ALIKE = "look_alike"
+    SUMS_UP = "sums_up"
     UNIT_WITHOUT_PIECES = "unit_without_pieces"
     THOUSANDS = "thousands"
     PACKS = "packs"
@@ -187,7 +189,7 @@ CATALOGUE: tuple[Drop, ...] = (
               lines_rejected=8, lines_duplicate=1, rules=("L03", "L05", "L07", "D01"), look=Look.TITLE),
     _accepted("ecb-2026/alert-centre/Оповещение.csv", "2026-11-10 13:44", 11, encoding="utf-16",
               delimiter="\t"),
-    _accepted("ecb-2026/tram-depot-east/Депо Восточное ЭКБ.xlsx", "2026-11-10 14:18", 13),
+    _accepted("ecb-2026/tram-depot-east/Депо Восточное ЭКБ.xlsx", "2026-11-10 14:18", 13, Intent.LOOK_ALIKE),
     _rejected("ecb-2026/ambulance-fict/скорая экб.xlsx", "2026-11-10 15:09", 0, Intent.BROKEN, "F01"),
     _accepted("ecb-2026/data-centre/ЦОД ЭКБ.xlsx", "2026-11-10 16:27", 12, Intent.NBSP, look=Look.TITLE),
     _quarantined("ecb-2026/Заявка без папки.xlsx", "2026-11-10 17:03", Intent.MISPLACED),
@@ -200,8 +202,10 @@ CATALOGUE: tuple[Drop, ...] = (
     _accepted("battery-2026/bike-share/велопрокат.csv", "2026-11-10 10:49", 7, encoding="cp1251"),
     _accepted("battery-2026/data-centre/ИБП ЦОД.xlsx", "2026-11-10 11:07", 12, look=FORM),
     _accepted("battery-2026/fire-rescue/ПСЦ аккумуляторы.xls", "2026-11-10 11:52", 15),
-    _accepted("battery-2026/gkb-71/ГКБ 71 батареи.ods", "2026-11-10 12:19", 10),
-    _accepted("battery-2026/gkb-71-branch/ГКБ 71 филиал.xlsx", "2026-11-10 13:11", 6, look=FORM),
+    _accepted("battery-2026/gkb-71-branch/ГКБ 71 филиал.xlsx", "2026-11-10 12:19", 6, look=FORM),
+    # Counted twice: the hospital's answer holds its branch's lines once more.
+    _warned("battery-2026/gkb-71/ГКБ 71 батареи.ods", "2026-11-10 13:11", 10, Intent.SUMS_UP, "X04",
+            repeats="battery-2026/gkb-71-branch/ГКБ 71 филиал.xlsx"),
     _partly("battery-2026/zhilischnik-south/АКБ Южный.xlsx", "2026-11-10 14:36", 14,
               Intent.INCOMPLETE_BATTERIES, lines_rejected=4, rules=("L05", "L12"), look=Look.TITLE),
     _accepted("battery-2026/library-net/Библиотеки.xlsx", "2026-11-10 15:41", 0, Intent.NIL_RETURN,

@@ -110,6 +110,11 @@ def _lines(drop: Drop, survey: dict, seed: int) -> list[Line]:
         taken = {line["part_number"] for line in _lines(_original(drop), survey, seed)}
         pool = [part for part in CHIPS + OTHERS if part.part_number not in taken]
         return component_lines(_random(drop, seed), count, years, pool)
+    if drop.intent is Intent.SUMS_UP:
+        theirs = _lines(_original(drop), survey, seed)
+        named = {line["item_name"] for line in theirs}
+        own = battery_lines(_random(drop, seed), count, years, drop.agency_code)
+        return [line for line in own if line["item_name"] not in named][: count - len(theirs)] + theirs
     rng = _random(_original(drop) if drop.repeats else drop, seed)
     if survey["programme"] == Programme.BATTERY:
         lines = battery_lines(rng, count, years, drop.agency_code)
@@ -119,6 +124,10 @@ def _lines(drop: Drop, survey: dict, seed: int) -> list[Line]:
     elif drop.intent is Intent.SPELLINGS:
         known = [part for part in CHIPS if part.part_number in _RETYPED]
         lines = component_lines(rng, count, years, known)
+    elif drop.intent is Intent.LOOK_ALIKE:
+        known = [part for part in CHIPS if part.part_number in _MISTYPED]
+        lines = component_lines(rng, len(known), years, known)
+        lines += component_lines(rng, count - len(known), years, OTHERS)
     else:
         lines = component_lines(rng, count, years, CHIPS + OTHERS)
     change = _CHANGES.get(drop.intent)
@@ -202,6 +211,15 @@ def _spellings(lines: list[Line], years: range) -> None:
         line["part_number"], line["manufacturer"] = _RETYPED[str(line["part_number"])]
 
 
+#: Names that look like a known part: a letter for a zero, a doubled letter, no package.
+_MISTYPED = {"STM32F103C8T6": "STM32F1O3C8T6", "LM2596S-5.0": "LM2596SS-5.0", "ATMEGA328P-AU": "ATmega328P"}
+
+
+def _look_alike(lines: list[Line], years: range) -> None:
+    for line in lines:
+        line["part_number"] = _MISTYPED.get(str(line["part_number"]), line["part_number"])
+
+
 def _correction(lines: list[Line], years: range) -> None:
     for line in lines[::3]:
         for year in years:
@@ -271,6 +289,7 @@ _CHANGES: dict[Intent, Callable[[list[Line], range], None]] = {
     Intent.FORMULA_TEXT: _formula_text,
     Intent.PERSONAL_DATA: _personal_data,
     Intent.SPELLINGS: _spellings,
+    Intent.LOOK_ALIKE: _look_alike,
     Intent.CORRECTION: _correction,
     Intent.PARTIAL_CORRECTION: _partial_correction,
     Intent.SOME_ERRORS: _some_errors,
