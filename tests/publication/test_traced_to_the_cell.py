@@ -145,7 +145,12 @@ def test_kilowatt_hours_of_a_battery_from_eight_files(sample_order: Any):
 
 
 @pytest.mark.parametrize(
-    ("reason", "unit", "year"), [("no_way_to_pieces", "657", "2027"), ("year_outside_horizon", "796", "2032")]
+    ("reason", "unit", "year"),
+    [
+        ("no_way_to_pieces", "657", "2027"),
+        ("year_outside_horizon", "796", "2032"),
+        ("counted_by_subordinate", "796", "2027"),
+    ],
 )
 def test_what_the_order_leaves_out(sample_order: Any, reason: str, unit: str, year: str):
     figures = _figures(sample_order, "battery-2026", "exclusion", reason=reason, unit=unit, year=year)
@@ -198,7 +203,7 @@ def test_every_number_under_a_year_of_a_line_that_counts_ended_up_somewhere(samp
             assert (row["pieces_per_unit"] is None) == (row["outcome"] == "no_way_to_pieces")
             assert row["typed_unit"] == found.cell(*UNIT)
             said[row["outcome"]] += 1
-    assert set(said) == {"order_line", "no_way_to_pieces", "year_outside_horizon"}
+    assert set(said) == {"order_line", "no_way_to_pieces", "year_outside_horizon", "counted_by_subordinate"}
 
 
 OF_A_YEAR = r"(Потребность )?(на )?20\d\d (год|г\.)"
