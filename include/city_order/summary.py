@@ -76,18 +76,30 @@ def _receipts(cursor: Cursor, survey_code: str) -> list[str]:
 
 
 def _to_look_at(cursor: Cursor, survey_code: str) -> list[str]:
-    """What only a person can decide: was it a correction, or the second half of an answer?"""
+    """What only a person can decide: was it a correction, or the second half of an answer; which names are one?"""
     cursor.execute(
         "select agency_code, receipt_no, replaced_receipt_no, shared_items, greatest(items, replaced_items)"
         " from core.little_in_common"
         " where survey_code = %s order by receipt_no",
         (survey_code,),
     )
-    return [
+    said = [
         f"Look at receipt {receipt_no} of {agency_code}: it replaced receipt {replaced}, and of "
         f"{_count(items, 'item')} the two share {shared}. Is it a part of an answer? Then ask for all of it in one ZIP."
         for agency_code, receipt_no, replaced, shared, items in cursor.fetchall()
     ]
+    cursor.execute(
+        "select count(distinct (kind, typed_key, typed_manufacturer_code)) from core.alias_proposal"
+        " where survey_code = %s",
+        (survey_code,),
+    )
+    ((alike,),) = cursor.fetchall()
+    if alike:
+        said.append(
+            f"Names that look like others: {alike}. Who knows the parts says which are one: "
+            f"make proposals SURVEY={survey_code}"
+        )
+    return said
 
 
 def _receipts_of_no_survey(cursor: Cursor) -> str:

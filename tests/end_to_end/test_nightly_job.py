@@ -159,6 +159,19 @@ def test_the_ui_answers_with_green_dags(platform: Platform, demo: tuple[str, lis
     assert {event["partition_key"] for event in events} == {"ecb-2026", "battery-2026"}
 
 
+def test_names_that_look_alike_are_told_and_listed(platform: Platform, demo: tuple[str, list]) -> None:
+    assert re.findall(r"^Names that look .*: make proposals (.+)$", demo[0], re.M) == ["SURVEY=ecb-2026"]
+    said = platform.make("proposals", "SURVEY=ecb-2026")
+    assert re.search(r"^ 90  STM32F1O3C8T6 \(st\) → STM32F103C8T6 \(st\)$", said, re.M), said
+    assert re.search(r"^ 75  LM2596SS-5\.0 \(ti\) → LM2596S-5\.0 \(ti\)$", said, re.M), said
+
+
+def test_what_is_counted_twice_is_told_and_left_out(platform: Platform, demo: tuple[str, list]) -> None:
+    assert re.search(r"^ *counted_by_subordinate +шт +1 +[\d,]+$", demo[0], re.M), demo[0]
+    told = platform.select("select distinct agency_code, subordinate_code, handled from city_order.double_counting")
+    assert told == [("gkb-71", "gkb-71-branch", "child_counts")]
+
+
 def test_the_page_is_for_those_who_are_logged_in(platform: Platform, demo: tuple[str, list]) -> None:
     with httpx.Client(base_url=platform.ui, trust_env=False) as anonymous:
         assert anonymous.get("/city-order/").status_code == 401

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from include.city_order import orders, proposals, references
+from include.city_order import orders, proposals, references, summary
 from include.city_order.identity import manufacturer_key, matching_key
 from tests.orders.conftest import SURVEY, Desk
 
@@ -73,6 +73,14 @@ def review(warehouse: Any, tmp_path: Path) -> Any:
     desk = Review(warehouse, tmp_path)
     yield desk
     desk.connection.close()
+
+
+def test_the_summary_tells_how_many_wait_and_the_command_that_lists_them(review: Review) -> None:
+    review.ask("depot", {"part_number": TYPED}, {"part_number": "STM32F103C8T6"})
+    assert "Names that look like others" not in summary.render(review.dsns.analyst)
+    review.find()
+    told = f"Names that look like others: 1. Who knows the parts says which are one: make proposals SURVEY={SURVEY}"
+    assert told in summary.render(review.dsns.analyst).splitlines()
 
 
 def everything(review: Review) -> list[Any]:
