@@ -21,7 +21,7 @@ from include.local_platform.home import Home, PlatformError
 def listed(home: Home, survey_code: str, to: Path | None) -> str:
     """What is proposed of a survey, best first, and what to do next; all of it into the file `to`, if one is given.
 
-    PostgreSQL must run, Airflow need not. Nothing is changed.
+    Where nothing is proposed, the file has its heading only. PostgreSQL must run, Airflow need not. Nothing is changed.
     """
     reference = airflow.reference(os.environ)
     today = datetime.now(MOSCOW).date()
@@ -30,8 +30,9 @@ def listed(home: Home, survey_code: str, to: Path | None) -> str:
             postgres.dsn(home, postgres.WAREHOUSE_DATABASE, postgres.ANALYST_ROLE), reference, survey_code
         )
     said = [f"{_told(len(found.proposals))} of {survey_code} {_decided(found.decided)}"]
+    written = [_written(to, proposals.as_csv(found.proposals, today))] if to else []
     if not found.proposals:
-        return f"{said[0]}\nNames are compared at the end of each night: make nightly"
+        return "\n".join([*said, "Names are compared at the end of each night: make nightly", *written])
     for row in found.proposals:
         said += ["", *_in_words(row, today)]
     first = found.proposals[0]
@@ -44,14 +45,17 @@ def listed(home: Home, survey_code: str, to: Path | None) -> str:
         f"  then see what it would change: make replay SURVEY={survey_code} DRY_RUN=1",
         f'  and let it count: make replay SURVEY={survey_code} REASON="names decided"',
         "Whoever takes the line out again, and replays, has the order as it was.",
+        *written,
     ]
-    if to:
-        try:
-            to.write_bytes(proposals.as_csv(found.proposals, today))
-        except OSError as error:
-            raise PlatformError(f"{to} cannot be written: {error.strerror}. Say where else: TO=file.csv") from error
-        said += [f"The list as a file: {to}"]
     return "\n".join(said)
+
+
+def _written(to: Path, content: bytes) -> str:
+    try:
+        to.write_bytes(content)
+    except OSError as error:
+        raise PlatformError(f"{to} cannot be written: {error.strerror}. Say where else: TO=file.csv") from error
+    return f"The list as a file: {to}"
 
 
 def _in_words(row: dict[str, Any], today: date) -> Iterator[str]:

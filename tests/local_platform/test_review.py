@@ -58,6 +58,12 @@ def desk(home: Home, warehouse: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: 
 @pytest.mark.warehouse
 def test_it_says_what_is_proposed_and_how_to_decide(home: Home, desk: Desk, tmp_path: Path):
     assert review.listed(home, "ecb-2026", None).startswith("No proposals of ecb-2026 to decide\nNames are compared")
+    # A list of another day would be taken for today's.
+    (tmp_path / "list.csv").write_text("yesterday", encoding="utf-8")
+    nothing = review.listed(home, "ecb-2026", tmp_path / "list.csv")
+    assert nothing.endswith(f"\nThe list as a file: {tmp_path / 'list.csv'}")
+    assert (tmp_path / "list.csv").read_bytes().splitlines()[1:] == []
+    assert (tmp_path / "list.csv").read_bytes().startswith("\ufeffscore;reason;".encode())
     proposals.find(desk.dsns.ingest)
     said = review.listed(home, "ecb-2026", tmp_path / "list.csv")
     assert said.startswith(
