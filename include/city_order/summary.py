@@ -220,8 +220,8 @@ def _imports(programme: str, years: dict[str, list[str]], products: list[dict[st
     unplaced = sum(product["score"] is None for product in products)
     parts = [title, "=" * len(programme), f"The current order: {spoken}."]
     parts.append(
-        f"{_count(len(placed), 'product')} of {len(products):,} imported, in whole or in part; "
-        f"{unplaced:,} without a place, as no line has a price or no manufacturer is known."
+        f"{_count(len(placed), 'product')} of {len(products):,} with a place: imported, in whole or in part, and"
+        f" priced; {unplaced:,} with none, as no line has a price or no manufacturer is known."
     )
     if not placed:
         return "\n".join(parts)

@@ -94,7 +94,10 @@ def test_a_survey_is_told_against_the_last_one_and_what_to_replace_first(desk: A
     assert text.count("Against ") == 1
     section = text[text.index("ecb  What to replace first") :].splitlines()
     assert section[2] == "The current order: 2025 from ecb-2020; 2026, 2027, 2028, 2029, 2030 from ecb-2026."
-    assert section[3].startswith("2 products of 4 imported, in whole or in part; 1 without a place")
+    assert section[3] == (
+        "2 products of 4 with a place: imported, in whole or in part, and priced; "
+        "1 with none, as no line has a price or no manufacturer is known."
+    )
     assert section[4] == "The first 2:"
     assert [line.split() for line in section[6:]] == [
         ["chip", "TI", "1", "30", "75.00", "1", "100%", "0.62", "0", "0"],
