@@ -84,7 +84,7 @@ test: $(INSTALLED)  ## run all tests, as many folders at once as there are cores
 test-fast: $(INSTALLED)  ## run the tests that start no server
 	@$(PY) -m pytest -q -m "not slow and not warehouse"
 
-faults: $(INSTALLED)  ## play every bad night there is, in over an hour; ONLY=flow leaves Airflow out
+faults: $(INSTALLED)  ## play bad nights, from receive to publish, in over an hour; ONLY=flow leaves Airflow out
 	@$(PY) -m tests.faults $(if $(ONLY),--only "$(ONLY)")
 
 bench: $(INSTALLED)  ## what a night and a whole build cost at 1 M and 10 M lines, as ratios; SCALE=small only tries it

@@ -1,4 +1,4 @@
-"""`make faults`: every bad night there is, and what it left behind.
+"""`make faults`: bad nights, from `receive` to `publish`, and what they left behind.
 
 Results are kept as they come, under the home, by the code that they were made with: an interrupted run goes on from
 there, and a changed one begins anew. Needs no running platform, and disturbs none.

@@ -1,7 +1,8 @@
 """The nightly job as Airflow runs it, with each attempt of a task in a process forked from this one.
 
-What a finished task returned is kept for the next ones, and an attempt that ended badly is made again: the same tasks,
-results and retries as in the DAGs, without the seconds that Airflow's own processes take.
+What a finished task returned is kept for the next ones, and an attempt that ended badly is made again: the results and
+retries of the DAGs, without the seconds that Airflow's own processes take. The tasks are the nine that make the order;
+forms, proposals, disclosure, exports, questions and replays are not among them.
 """
 
 from __future__ import annotations

@@ -125,7 +125,8 @@ def write(page: Path, results: list[Result]) -> None:
     found = (
         f"{_BEGIN}\nOf {datetime.now(UTC):%Y-%m-%d}, on {cores} cores and {memory:.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}. The seasons at flow level took {minutes:.0f} minutes, the nights on the "
-        f"real Airflow {airflow_minutes:.0f}.\n\n{table(results)}\n{_END}"
+        f"real Airflow {airflow_minutes:.0f}.\n\nThis is of the code of that day, and of the tasks {', '.join(TASKS)}: "
+        f"after a change of these it is due again.\n\n{table(results)}\n{_END}"
     )
     text = page.read_text(encoding="utf-8")
     page.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: found, text, flags=re.DOTALL), encoding="utf-8")
