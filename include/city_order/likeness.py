@@ -1,8 +1,10 @@
 """Which names look like a known one, how much, and why: for a person to judge.
 
 Pure. Nothing here says that two names mean the same. Digits are what tells designations apart, and a letter is a
-package, a group or an acceptance: so what differs in a digit (STM32F103C8T6, STM32F103CBT6), or in a letter that is no
-slip of the hand (К1986ВЕ92QI, К1986ВЕ92FI), is not proposed at all. What is proposed is explained by one cause.
+package, a group or an acceptance: so another digit (К1986ВЕ1QI, К1986ВЕ3QI), a letter for a digit where both stand in
+designations (STM32F103CBT6, STM32F103C8T6), and a letter that is no slip of the hand (К1986ВЕ92QI, К1986ВЕ92FI) are not
+proposed at all. A letter that is only mistaken for a digit is (O for 0), and two digits exchanged are, with the lowest
+score. What is proposed is explained by one cause.
 """
 
 from __future__ import annotations

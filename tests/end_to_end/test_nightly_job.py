@@ -164,6 +164,7 @@ def test_names_that_look_alike_are_told_and_listed(platform: Platform, demo: tup
     said = platform.make("proposals", "SURVEY=ecb-2026")
     assert re.search(r"^ 90  STM32F1O3C8T6 \(st\) → STM32F103C8T6 \(st\)$", said, re.M), said
     assert re.search(r"^ 75  LM2596SS-5\.0 \(ti\) → LM2596S-5\.0 \(ti\)$", said, re.M), said
+    assert re.search(r"^ 50  ATmega328P \(microchip\) → ATMEGA328P-AU \(microchip\)$", said, re.M), said
 
 
 def test_what_is_counted_twice_is_told_and_left_out(platform: Platform, demo: tuple[str, list]) -> None:

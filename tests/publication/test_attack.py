@@ -91,11 +91,11 @@ def without_known_units(
     return by_blocks(shown, former, [replace(each, least=Decimal(0)) for each in asked], goods, protection, first_block)
 
 
-# `agencies` and `largest_share` have no such history, and none can exist to within ±10 %: `rest_share` covers them, which
-# is 0.1 at least, in a survey's YAML and in the warehouse. Every sum must hold something beside any two agencies, so it
-# has three. And what it holds beside an agency and any other that knows itself is 10 % of the first, so nobody is told
-# to within 10 %. The two ask for more than that: for more than three agencies, where a survey wants them; and that the
-# largest may be about 40 % larger, for all that those can tell who ask for nothing.
+# `agencies` and `largest_share` have no such history, and none can exist to within ±10 %: `rest_share` covers them,
+# which is 0.1 at least, in a survey's YAML and in the warehouse. Every sum must hold something beside any two
+# agencies, so it has three. And what it holds beside an agency and any other that knows itself is 10 % of the first,
+# so nobody is told to within 10 %. The two ask for more than that: for more than three agencies, where a survey wants
+# them; and that the largest may be about 40 % larger, for all that those can tell who ask for nothing.
 
 
 @pytest.mark.parametrize("seed", range(20))
