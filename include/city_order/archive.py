@@ -56,8 +56,8 @@ def store(archive: Path, drop: Path, size_bytes: int, modified_ns: int) -> str:
                 target.parent.mkdir(exist_ok=True)
                 temporary.chmod(0o444)
                 temporary.rename(target)
-                _sync(target.parent)
-                _sync(archive)
+                sync_folder(target.parent)
+                sync_folder(archive)
             return digest.hexdigest()
         finally:
             temporary.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ def _open(drop: Path) -> int:
     return descriptor
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename in this folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from include.city_order import archive
+
 
 def put(path: Path, content: bytes) -> None:
     """Write a file that is always whole: readers see the old one or the new one."""
@@ -21,8 +23,4 @@ def put(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    archive.sync_folder(path.parent)

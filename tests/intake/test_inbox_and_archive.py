@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from include.city_order import archive, inbox
+from include.city_order import archive, inbox, outbox
 
 
 def put(folder: Path, path: str, content: bytes = b"x") -> Path:
@@ -106,6 +106,23 @@ def test_bytes_are_stored_once_whole_and_read_only(tmp_path: Path):
     assert kept[0].read_bytes() == content
     assert stat.S_IMODE(kept[0].stat().st_mode) == 0o444
     assert len(inodes) == 1
+
+
+def test_what_was_renamed_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A rename is on the disk when its folder is: in the archive and in the outbox."""
+    file = put(tmp_path, "inbox/a.csv")
+    status = file.stat()
+    synced: list[tuple[str, list[str]]] = []
+
+    def sync(folder: Path) -> None:
+        synced.append((folder.name, sorted(path.name for path in folder.iterdir())))
+
+    monkeypatch.setattr(archive, "sync_folder", sync)
+    digest = archive.store(tmp_path / "archive", file, status.st_size, status.st_mtime_ns)
+    assert synced == [(digest[:2], [digest]), ("archive", [digest[:2]])]
+    synced.clear()
+    outbox.put(tmp_path / "outbox/gorsvet/1-protocol.xlsx", b"x")
+    assert synced == [("gorsvet", ["1-protocol.xlsx"])]
 
 
 @pytest.mark.parametrize("change", [b"longer than it was", b"same"])
