@@ -1,7 +1,7 @@
 """A release as CSV files with a description for machines: `datapackage.json`, a Frictionless Tabular Data Package.
 
-Pure. Texts come from agencies' files and may begin like a formula; such a cell gets an apostrophe before it, as
-spreadsheets take it for text then. The Parquet files have the texts as they are.
+Pure. Texts come from agencies' files and may begin like a formula; such a cell is guarded, as in a protocol's CSV.
+The Parquet files have the texts as they are.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from decimal import Decimal
 from io import StringIO
 from typing import Any
 
+from include.city_order.protocol_data import guarded
 from include.city_order.release_tables import Kind, ReleaseExport, Table, Value
 
-#: What makes a spreadsheet take a text for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
 _GUARD = (
-    "Текст, который начинается со знаков = + - @, табуляции или возврата каретки, записан с апострофом в начале: так "
-    "электронная таблица не примет его за формулу."
+    "Текст, который начинается (хотя бы и после пробелов) со знака = + - @, обычного или полноширинного, или с "
+    "апострофа, а также с табуляции или перевода строки, записан с апострофом в начале: так электронная таблица не "
+    "примет его за формулу. Чтобы получить сам текст, уберите из начала один апостроф."
 )
 
 
@@ -47,12 +46,7 @@ def _table(table: Table) -> bytes:
 
 
 def _cell(value: Value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return plain(value)
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return plain(value) if isinstance(value, Decimal) else guarded(value)
 
 
 def _package(export: ReleaseExport, files: dict[str, bytes]) -> dict[str, Any]:
