@@ -67,7 +67,7 @@ def render(export: ReleaseExport) -> bytes:
         *_facts(export),
         *(f"<p>{escape(note)}</p>" for note in export.notes),
         *_legend(export),
-        *(_figure(chart) for chart in export.charts),
+        *(_figure(chart) for chart in export.charts if chart.series),
         *(_table(table) for table in export.tables),
         "</body></html>",
     ]
@@ -160,7 +160,8 @@ def _horizontal(chart: Chart) -> str:
     shapes = []
     for place, (category, value) in enumerate(zip(chart.categories, values, strict=True)):
         y = 6 + place * (_BAR_HEIGHT + 6)
-        name = category if len(category) <= 44 else f"{category[:43]}…"
+        # The end of a name may be what tells it from others.
+        name = category if len(category) <= 44 else f"{category[:28]}…{category[-15:]}"
         shapes += [
             f'<text x="{_LABEL_WIDTH - 8}" y="{y + 14}" text-anchor="end">{escape(name)}'
             f"<title>{escape(category)}</title></text>",

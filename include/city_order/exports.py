@@ -10,14 +10,23 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from include.city_order import export_csv, export_page, export_parquet, export_workbook, references, releases, warehouse
+from include.city_order import (
+    archive,
+    export_csv,
+    export_page,
+    export_parquet,
+    export_workbook,
+    references,
+    warehouse,
+)
 from include.city_order.disclosure import class_of
 from include.city_order.release_tables import (
     CAUSES,
@@ -31,6 +40,7 @@ from include.city_order.release_tables import (
     Tier,
     add_up,
     classes_chart,
+    number,
     of_every_year,
     product_label,
     products_chart,
@@ -91,20 +101,11 @@ _COLUMNS = {
     )
 }  # fmt: skip
 
-_NOTES = {
-    Tier.INTERNAL: (
-        "Служебные сведения: показатели могут указывать на отдельную организацию. Для производителей есть открытые "
-        "сведения того же выпуска.",
-        "Штуки и киловатт-часы стоят рядом и не складываются. Отсутствие ответа — не нулевая потребность.",
-    ),
-    Tier.PUBLISHED: (
-        "Показатель складывается из ответов не менее чем трёх организаций, ни одна из которых не преобладает. Он "
-        "остаётся прежним, пока не изменятся ответы достаточного числа организаций: столбец since_release_id "
-        "говорит, с какого выпуска он таков.",
-        "Чего нет в списке, то запросили немногие: такие изделия сложены по классам ОКПД2 там, где это можно "
-        "показать. Отсутствие строки — не нулевая потребность. Штуки и киловатт-часы не складываются.",
-    ),
-}
+_INTERNAL_NOTES = (
+    "Служебные сведения: показатели могут указывать на отдельную организацию. Производителям передаются только "
+    "открытые сведения.",
+    "Штуки и киловатт-часы стоят рядом и не складываются. Отсутствие ответа — не нулевая потребность.",
+)
 _MONEY = {
     Tier.INTERNAL: "цены и суммы в рублях с НДС, как их указали организации; суммы — только по строкам с ценой",
     Tier.PUBLISHED: "цены и суммы не публикуются; внутренние сведения ведутся с НДС",
@@ -116,10 +117,11 @@ _WHOLE = "(опубликованы все годы)"
 
 
 def write(dsn: str, outbox: Path, reference: Path, survey_code: str) -> list[Path]:
-    """Write what is missing of the published release of a survey, in both tiers. Returns the folders written.
+    """Write what is missing of all that readers of a survey see or ever saw. Returns the folders written.
 
-    `reference` is the folder whose files say what codes mean. Role: city_order_builder. Raises OSError if the outbox
-    cannot be written, ReferenceError if a file of the reference cannot be used.
+    The last release comes first; of a release whose folder is there, no figure is read. `reference` is the folder whose
+    files say what codes mean. Role: city_order_builder. Raises OSError if the outbox cannot be written, ReferenceError
+    if a file of the reference cannot be used.
     """
     written = []
     columns = columns_of(reference)
@@ -166,7 +168,7 @@ def internal(
     cursor: Cursor, columns: Mapping[str, Column], release: Mapping[str, Any], rows_of: int | None = None
 ) -> ReleaseExport:
     """A release for the department. `rows_of` names another release with its rows: a rebuild of it."""
-    of = {"release_id": rows_of or release["release_id"], "survey_code": release["survey_code"]}
+    of = {"release_id": rows_of or release["release_id"]}
     lines = _table(
         cursor,
         columns,
@@ -187,7 +189,7 @@ def internal(
         _table(cursor, columns, "release_change", "Изменения", "Чем выпуск отличается от предыдущего, и почему.",
                ("product_id", "unit", "year", "cause"), of),
     )  # fmt: skip
-    survey = _survey(cursor, release["survey_code"])
+    survey = _survey(cursor, of["release_id"])
     records = list(lines.records())
     unit, measure = _class_measure(survey["programme"])
     years = [year for year, _ in survey["certainties"]]
@@ -198,15 +200,13 @@ def internal(
              for record in records),
             unit, years, "Потребность по классам ОКПД2",
         ),
-        products_chart(
-            ((_label(record), record["gross_quantity"]) for record in records), "Изделия с наибольшей потребностью"
-        ),
+        products_chart(map(_as_bar, records), "Изделия с наибольшей потребностью"),
         years_chart(
             {year: amount and amount / 1_000_000 for year, amount in amounts.items()}, years,
             "Сумма по строкам с ценой", "млн руб. с НДС",
         ),
     )  # fmt: skip
-    return _export(Tier.INTERNAL, release, survey, tables, charts)
+    return _export(Tier.INTERNAL, release, survey, _INTERNAL_NOTES, tables, charts)
 
 
 def published(cursor: Cursor, columns: Mapping[str, Column], release: Mapping[str, Any]) -> ReleaseExport:
@@ -214,7 +214,7 @@ def published(cursor: Cursor, columns: Mapping[str, Column], release: Mapping[st
 
     A figure that is not there is withheld, no zero: charts show what has one for every year.
     """
-    of = {"release_id": release["release_id"], "survey_code": release["survey_code"]}
+    of = {"release_id": release["release_id"]}
     lines = _table(
         cursor,
         columns,
@@ -229,7 +229,7 @@ def published(cursor: Cursor, columns: Mapping[str, Column], release: Mapping[st
         cursor, columns, "class_line", "Классы ОКПД2", "Потребность по классам ОКПД2.",
         ("okpd2_class", "unit", "year"), of, "published_",
     )  # fmt: skip
-    survey = _survey(cursor, release["survey_code"])
+    survey = _survey(cursor, of["release_id"])
     unit, _ = _class_measure(survey["programme"])
     of_unit = [record for record in classes.records() if record["unit"] == unit]
     years = [year for year, _ in survey["certainties"]]
@@ -240,30 +240,64 @@ def published(cursor: Cursor, columns: Mapping[str, Column], release: Mapping[st
             unit, years, f"Опубликованная потребность по классам ОКПД2 {_WHOLE}",
         ),
         products_chart(
-            ((_label(record), record["gross_quantity"])
-             for record in of_every_year(lines.records(), ("product_id", "unit"), "gross_quantity", years)),
+            map(_as_bar, of_every_year(lines.records(), ("product_id", "unit"), "gross_quantity", years)),
             f"Изделия с наибольшей потребностью {_WHOLE}",
         ),
     )  # fmt: skip
-    return _export(Tier.PUBLISHED, release, survey, (lines, classes), charts)
+    return _export(Tier.PUBLISHED, release, survey, _published_notes(cursor, release), (lines, classes), charts)
 
 
-def _releases_of(cursor: Cursor, survey_code: str) -> Iterator[tuple[Tier, dict[str, Any]]]:
-    """What readers of each tier see of a survey."""
-    if release := releases.published(cursor, survey_code):
-        yield Tier.INTERNAL, release
+def _releases_of(cursor: Cursor, survey_code: str) -> list[tuple[Tier, dict[str, Any]]]:
+    """What readers of each tier see of a survey and ever saw, the last release first: it is waited for.
+
+    Releases that lack what the files tell, being of an older kind, are left out.
+    """
+    found = []
+    for tier, table in ((Tier.INTERNAL, "city_order.release"), (Tier.PUBLISHED, "published.release")):
+        cursor.execute(
+            f"select shown.* from {table} as shown inner join city_order.release using (release_id)"
+            " where release.survey_code = %s and release.status in ('published', 'superseded')"
+            " and release.terms_sha256 is not null",
+            (survey_code,),
+        )
+        found += [(tier, release) for release in warehouse.rows(cursor)]
+    return sorted(found, key=lambda one: (-one[1]["release_id"], one[0]))
+
+
+def _published_notes(cursor: Cursor, release: Mapping[str, Any]) -> tuple[str, ...]:
+    """How the figures of a row of published.release are to be read, if there are any."""
+    if not release["is_open"]:
+        share = number(release["answered_share"] * 100)
+        return (
+            f"Показателей в этом выпуске ещё нет: они появятся, когда ответит не меньше {share} % опрошенных "
+            "организаций. Отсутствие строк — не нулевая потребность.",
+        )
+    # A figure stays as it was let in, even if the survey has become stricter since.
     cursor.execute(
-        "select * from published.release where survey_code = %s order by release_id desc limit 1", (survey_code,)
+        "select min(agencies), max(largest_share) from published.release"
+        " where survey_code = %(survey_code)s and release_id <= %(release_id)s and is_open",
+        release,
     )
-    for release in warehouse.rows(cursor):
-        yield Tier.PUBLISHED, release
+    ((agencies, largest_share),) = cursor.fetchall()
+    return (
+        f"Показатель складывается из ответов нескольких организаций: их не меньше {agencies}, и ни на одну не "
+        f"приходится больше {number(largest_share * 100)} % показателя. Он остаётся прежним, пока не изменятся ответы "
+        "достаточного числа организаций: столбец since_release_id говорит, с какого выпуска он таков.",
+        "Изделия, у которых нет своего показателя, сложены по классам ОКПД2 там, где сумма не выдаёт отдельную "
+        "организацию. Отсутствие строки — не нулевая потребность. Штуки и киловатт-часы не складываются.",
+    )
 
 
-def _survey(cursor: Cursor, survey_code: str) -> dict[str, Any]:
-    cursor.execute("select title, programme from reference.survey where survey_code = %s", (survey_code,))
+def _survey(cursor: Cursor, release_id: int) -> dict[str, Any]:
+    """The survey as the release has it: whatever its file says by now."""
+    cursor.execute(
+        "select release.survey_title as title, survey.programme from city_order.release"
+        " inner join reference.survey using (survey_code) where release_id = %s",
+        (release_id,),
+    )
     (survey,) = warehouse.rows(cursor)
     cursor.execute(
-        "select year, certainty from reference.survey_year where survey_code = %s order by year", (survey_code,)
+        "select year, certainty from city_order.release_year where release_id = %s order by year", (release_id,)
     )
     return {**survey, "certainties": tuple(cursor.fetchall())}
 
@@ -273,8 +307,10 @@ def _class_measure(programme: str) -> tuple[str, str]:
     return ("245", "gross_energy_kwh") if programme == Programme.BATTERY else ("796", "gross_quantity")
 
 
-def _label(record: Mapping[str, Any]) -> str:
-    return product_label(record["product_name"], record["part_number"], record["manufacturer"])
+def _as_bar(record: Mapping[str, Any]) -> tuple[str, str, Decimal]:
+    """An order line as a chart of products adds it up."""
+    label = product_label(record["product_name"], record["part_number"], record["manufacturer"])
+    return record["product_id"], label, record["gross_quantity"]
 
 
 def _table(
@@ -296,6 +332,7 @@ def _export(
     tier: Tier,
     release: Mapping[str, Any],
     survey: Mapping[str, Any],
+    notes: tuple[str, ...],
     tables: tuple[Table, ...],
     charts: tuple[Chart | None, ...],
 ) -> ReleaseExport:
@@ -313,7 +350,7 @@ def _export(
         answered_agencies=release["answered_agencies"] or 0,
         certainties=survey["certainties"],
         money=_MONEY[tier],
-        notes=_NOTES[tier],
+        notes=notes,
         tables=tables,
         charts=tuple(chart for chart in charts if chart),
     )
@@ -331,19 +368,12 @@ def _put_folder(folder: Path, content: Mapping[str, bytes]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         temporary.chmod(0o755)
+        archive.sync_folder(temporary)
         try:
             temporary.rename(folder)
         except OSError:
             if not folder.is_dir():
                 raise
-        _sync(folder.parent)
+        archive.sync_folder(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -156,6 +156,14 @@ def publish(dsn: str, release_id: int) -> str:
                 "If what stands differs from what is published, the next night builds again; to build now, "
                 f"trigger build_city_order with partition key {survey_code}."
             )
+        # It may have waited, and what it was built from be taken back: then the question is about nothing.
+        if not release["rolled_back_to_release_id"] and not releases.has_something_new(
+            releases.survey_input(cursor, survey_code)
+        ):
+            raise Overtaken(
+                f"What stands of {survey_code} is by now what {named(published)} was built from, or its file is gone: "
+                f"release {release_id} stays audited, and is not published. Nothing is to be done."
+            )
         gate.demand_free(cursor, release)
         if replaced:
             _move(cursor, replaced, ReleaseStatus.SUPERSEDED)
@@ -235,9 +243,10 @@ def reconcile(dsn: str, survey_code: str) -> dict[str, str]:
             return {}
         release_id, recorded = release["release_id"], release["figures_sha256"]
         found = releases.complaints(cursor, release_id)
-        if release["terms_sha256"] and (counted := releases.figures_digest(cursor, release_id)) != recorded:
+        by_these_models = release["sql_version"] == releases.sql_version()
+        if by_these_models and (counted := releases.figures_digest(cursor, release_id)) != recorded:
             found["figures"] = f"{named(release_id)} recorded the figures {recorded}, and its rows give {counted}"
-    if release["sql_version"] == releases.sql_version() and (counted := rebuild(dsn, release_id)) != recorded:
+    if by_these_models and (counted := rebuild(dsn, release_id)) != recorded:
         found["rebuild"] = f"{named(release_id)} recorded the figures {recorded}, and a rebuild gives {counted}"
     return found
 
@@ -320,9 +329,11 @@ def _left_unpublished(cursor: Cursor, draft: dict[str, Any]) -> int | None:
     return _only_value(cursor)
 
 
-def _comparable_figures(cursor: Cursor, base: dict[str, Any]) -> str:
-    """The digest of a release's figures; anew if it is of the time when digests were of another kind."""
-    return base["figures_sha256"] if base["terms_sha256"] else releases.figures_digest(cursor, base["release_id"])
+def _comparable_figures(cursor: Cursor, release: dict[str, Any]) -> str:
+    """The digest of a release's figures; anew if other models, or another way of digesting, gave it."""
+    if release["sql_version"] == releases.sql_version():
+        return release["figures_sha256"]
+    return releases.figures_digest(cursor, release["release_id"])
 
 
 def _fill(cursor: Cursor, draft: dict[str, Any]) -> int:
@@ -384,10 +395,12 @@ def _build_as(cursor: Cursor, earlier: dict[str, Any], survey_code: str, who: st
     if not earlier["terms_sha256"]:
         raise ValueError(f"Release {earlier_id} is older than roll-backs: it lacks figures that releases have now.")
     start = {release["whole_release_id"] or release["release_id"] for release in (earlier, base)}
+    # What other models have digested can be counted on from no more.
+    goes_on = len(start) == 1 and base["sql_version"] == releases.sql_version()
     draft = {
         **earlier,
         "replaces_release_id": base["release_id"],
-        "whole_release_id": start.pop() if len(start) == 1 else None,
+        "whole_release_id": start.pop() if goes_on else None,
         "code_version": releases.code_version(),
         "rolled_back_to_release_id": earlier_id,
         "rolled_back_by": who,
@@ -403,8 +416,8 @@ def _build_as(cursor: Cursor, earlier: dict[str, Any], survey_code: str, who: st
         "is_roll_back": True,
         "touched": None,
     }
-    releases.fill(cursor, "city_order.input_change", parameters)
-    releases.fill(cursor, "city_order.release_input", parameters)
+    for model in ("city_order.release_year", "city_order.input_change", "city_order.release_input"):
+        releases.fill(cursor, model, parameters)
     _touch_since(cursor, parameters)
     parameters["touched"] = releases.touched_products(cursor, releases.release(cursor, release_id))
     for model in releases.FIGURE_MODELS:
@@ -412,7 +425,7 @@ def _build_as(cursor: Cursor, earlier: dict[str, Any], survey_code: str, who: st
             _copy(cursor, model, parameters)
         else:
             releases.fill(cursor, model, parameters)
-    if (figures := _complete(cursor, release_id, base)) != earlier["figures_sha256"]:
+    if (figures := _complete(cursor, release_id, base)) != _comparable_figures(cursor, earlier):
         raise RuntimeError(f"A copy of release {earlier_id} has the figures {figures}. Nothing was kept.")
     return release_id
 
@@ -460,13 +473,17 @@ def _insert(cursor: Cursor, draft: dict[str, Any]) -> int:
         "rolled_back_by", "reason",
     )  # fmt: skip
     cursor.execute(
-        f"insert into city_order.release (status, {', '.join(columns)}, reference_as_of_date, reference_load_no)"
-        f" select 'draft', {', '.join(['%s'] * len(columns))},"
-        " coalesce(%s, survey.reference_as_of_date), coalesce(%s, reference.current_load_no())"
+        f"insert into city_order.release (status, {', '.join(columns)}, reference_as_of_date, reference_load_no,"
+        f" survey_title) select 'draft', {', '.join(['%s'] * len(columns))},"
+        " coalesce(%s, survey.reference_as_of_date), coalesce(%s, reference.current_load_no()),"
+        " coalesce(%s, survey.title)"
         " from reference.survey where survey.survey_code = %s returning release_id",
         [
             *(draft.get(column) for column in columns),
-            *(draft.get(column) for column in ("reference_as_of_date", "reference_load_no", "survey_code")),
+            *(
+                draft.get(column)
+                for column in ("reference_as_of_date", "reference_load_no", "survey_title", "survey_code")
+            ),
         ],
     )
     return _only_value(cursor)

@@ -5,7 +5,7 @@ Pure, and the same for both tiers. Column names are English, everything else tha
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,6 +50,9 @@ UNITS = {"796": "шт.", "245": "кВт·ч"}
 #: How many bars a chart has at most: more cannot be read.
 CLASSES_SHOWN = 8
 PRODUCTS_SHOWN = 15
+
+#: Letters of a product's id that tell it from others of its name.
+_CODE_SHOWN = 8
 
 
 class Tier(StrEnum):
@@ -199,14 +202,17 @@ def number(value: Decimal | int, places: int | None = None) -> str:
 def of_every_year(
     records: Iterable[Mapping[str, Any]], key: tuple[str, ...], measure: str, years: Iterable[int]
 ) -> list[Mapping[str, Any]]:
-    """The records of those keys whose measure is told for each of the years: only they have a total."""
+    """The records of those keys whose measure is told for each of the years: only they have a total.
+
+    If no year is known, nothing is known to be whole.
+    """
     records = list(records)
     told: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     for record in records:
         if record[measure] is not None:
             told[tuple(record[name] for name in key)].add(record["year"])
     wanted = set(years)
-    return [record for record in records if told[tuple(record[name] for name in key)] >= wanted]
+    return [record for record in records if wanted and told[tuple(record[name] for name in key)] >= wanted]
 
 
 def add_up(lines: Iterable[tuple[int, Decimal | None]]) -> dict[int, Decimal | None]:
@@ -221,35 +227,48 @@ def add_up(lines: Iterable[tuple[int, Decimal | None]]) -> dict[int, Decimal | N
 def classes_chart(
     lines: Iterable[tuple[str, int, Decimal | None]], unit: str, years: Iterable[int], what: str
 ) -> Chart | None:
-    """What is asked for of the largest classes, by year, of all lines of class, year and quantity; None of no lines.
+    """What is asked for of the largest classes, by year, of all lines of class, year and quantity.
 
-    A year without lines is a zero, so whoever does not show all lines gives only classes with a line for each year.
+    None of no lines, or if no year is known. A year without lines is a zero, so whoever does not show all lines gives
+    only classes with a line for each year.
     """
     lines_of: dict[str, list[tuple[int, Decimal | None]]] = defaultdict(list)
     for okpd2_class, year, quantity in lines:
         lines_of[okpd2_class].append((year, quantity))
     sums = {name: add_up(found) for name, found in lines_of.items()}
     largest = sorted(sums, key=lambda name: (-sum(value or 0 for value in sums[name].values()), name))[:CLASSES_SHOWN]
-    if not largest:
+    series = tuple((str(year), tuple(sums[name].get(year, Decimal(0)) for name in largest)) for year in years)
+    if not largest or not series:
         return None
     return Chart(
         what if len(sums) <= CLASSES_SHOWN else f"{what}: {CLASSES_SHOWN} крупнейших",
         UNITS[unit],
         tuple(largest),
-        tuple((str(year), tuple(sums[name].get(year, Decimal(0)) for name in largest)) for year in years),
+        series,
     )
 
 
-def products_chart(lines: Iterable[tuple[str, Decimal]], what: str) -> Chart | None:
-    """The products of which most pieces are asked for, of lines of name and pieces; None of no lines."""
+def products_chart(lines: Iterable[tuple[str, str, Decimal]], what: str) -> Chart | None:
+    """The products of which most pieces are asked for, of lines of product, label and pieces; None of no lines.
+
+    Different products may have one label, as batteries of one name do: then the beginning of the product's id follows.
+    """
     totals: dict[str, Decimal] = defaultdict(Decimal)
-    for name, quantity in lines:
-        totals[name] += quantity
-    largest = sorted(totals, key=lambda name: (-totals[name], name))[:PRODUCTS_SHOWN]
+    labels: dict[str, str] = {}
+    for product_id, label, quantity in lines:
+        totals[product_id] += quantity
+        labels.setdefault(product_id, label)
+    largest = sorted(totals, key=lambda product_id: (-totals[product_id], labels[product_id], product_id))
+    largest = largest[:PRODUCTS_SHOWN]
     if not largest:
         return None
-    series = (("всего за все годы", tuple(totals[name] for name in largest)),)
-    return Chart(what, UNITS["796"], tuple(largest), series, horizontal=True)
+    products_of = Counter(labels.values())
+    categories = (
+        f"{label}, код {product_id[:_CODE_SHOWN]}" if products_of[label] > 1 else label
+        for product_id, label in ((product_id, labels[product_id]) for product_id in largest)
+    )
+    series = (("всего за все годы", tuple(totals[product_id] for product_id in largest)),)
+    return Chart(what, UNITS["796"], tuple(categories), series, horizontal=True)
 
 
 def years_chart(

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: The models in the order in which they are filled: each reads only what stands before it. First what a release is
 #: built from, then its figures.
 INPUT_MODELS = (
+    "city_order.release_year",
     "city_order.input_change",
     "city_order.release_input",
     "city_order.touched_product",
@@ -132,7 +133,12 @@ def terms_digest(survey: Mapping[str, Any]) -> str:
 
 
 def has_something_new(survey: Mapping[str, Any]) -> bool:
-    """Whether a survey's input differs from what its published release is known to say."""
+    """Whether a survey's input differs from what its published release is known to say.
+
+    A survey whose file is gone asks for no year: what it has published stays as it is.
+    """
+    if survey["horizon"] is None:
+        return False
     if survey["confirmed_fingerprint"] is None:
         return bool(survey["submissions"])
     return survey["confirmed_fingerprint"] != input_digest(survey)
@@ -214,7 +220,7 @@ def table_of(model: str) -> str:
 
 
 def figures_digest(cursor: Cursor, release_id: int) -> str:
-    """Digest of a release's figures: order lines, prices, exclusions and surplus, without ids and times."""
+    """Digest of a release's figures: years, order lines, prices, exclusions and surplus, without ids and times."""
     return _as_digest(_figures(cursor, release_id, None))
 
 

@@ -117,7 +117,7 @@ WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 #: What a release sets anew, and what it is made from.
 DRAFTED = (
-    "city_order.input_change", "city_order.touched_product", "city_order.submission_total",
+    "city_order.release_year", "city_order.input_change", "city_order.touched_product", "city_order.submission_total",
     "city_order.release_total", "city_order.release_change", "city_order.release_input_version",
     "city_order.product_version", "city_order.order_line_version", "city_order.order_line_by_need_kind_version",
     "city_order.exclusion_version", "city_order.surplus_version", "city_order.double_counting_version",
@@ -352,6 +352,7 @@ AGAINST_A_RELEASE = {
     "insert into city_order.surplus_version values"
     " (%(release)s, 'dep-it', '0123456789abcdef', '796', 1)": "is no draft",
     "insert into city_order.release_total values (%(release)s, '796', 2026, 1, 1, 0)": "is no draft",
+    "insert into city_order.release_year values (%(release)s, 2040, 'planned')": "is no draft",
     "insert into city_order.release (survey_code, status, input_fingerprint, code_version, rules_version,"
     " reference_version, sql_version) values ('ecb-2026', 'published', '', '', '', '', '')": "born as a draft",
     "update city_order.release set figures_sha256 = '' where release_id = %(release)s": "only its status may move",

@@ -116,7 +116,7 @@ def test_what_breaks_no_rule_passes(desk: Any, draft: int, subtests: Any) -> Non
 
 def test_a_broken_rule_stops_the_release(desk: Any, draft: int) -> None:
     # The audit of bounds sees this too; only the rule sees that the survey does not ask for the year.
-    desk.execute("delete from reference.survey_year where year = 2027")
+    desk.execute("delete from city_order.release_year where year = 2027")
     with pytest.raises(orders.AuditFailed) as failure:
         orders.audit(desk.dsns.builder, draft)
     message = str(failure.value)

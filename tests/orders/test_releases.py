@@ -12,7 +12,7 @@ import pytest
 
 from include.city_order import orders, releases, warehouse
 
-from .conftest import SURVEY
+from .conftest import SURVEY, rows_of
 
 pytestmark = pytest.mark.warehouse
 
@@ -336,6 +336,9 @@ def test_a_rebuild_sees_the_references_as_they_were(desk: Any) -> None:
     desk.execute("update reference.agency_version set parent_code = null")
     desk.execute("update reference.survey set reference_version = 'reference-2', reference_as_of_date = '2019-01-01'")
     assert orders.rebuild(desk.dsns.builder, first) == desk.figures(first)
+    with orders.rebuilt(desk.dsns.builder, first) as (cursor, draft_id):
+        (product,) = rows_of(cursor, "product", draft_id)
+    assert {**product, "release_id": first} == shown[0][0]
 
     second = desk.publish()
     (product,) = desk.rows("product", second)
@@ -343,6 +346,41 @@ def test_a_rebuild_sees_the_references_as_they_were(desk: Any) -> None:
     assert desk.rows("double_counting", second) == []
     for release_id in (first, second):
         assert orders.rebuild(desk.dsns.builder, release_id) == desk.figures(release_id)
+
+
+def test_how_firm_a_year_was_stays_as_it_was(desk: Any) -> None:
+    desk.submit("depot", [CHIP])
+    first = desk.publish()
+    desk.execute("update reference.survey set title = 'Другое название'")
+    assert desk.build() is None
+    desk.execute("update reference.survey_year set certainty = 'funded' where year = 2027")
+    assert orders.rebuild(desk.dsns.builder, first) == desk.figures(first)
+    # Readers see the year otherwise: a new release, though no quantity changes.
+    second = desk.publish()
+    assert desk.rows("release_change", second) == []
+    firm = "select certainty from city_order.release_year where release_id = %s and year = 2027"
+    assert desk.execute(firm, first) == [("planned",)]
+    assert desk.execute(firm, second) == [("funded",)]
+    titles = desk.execute("select survey_title from city_order.release order by release_id")
+    assert titles == [("Опрос",), ("Другое название",)]
+    third = orders.roll_back(desk.dsns.builder, SURVEY, first, "Иванова", "a slip in the YAML")
+    assert desk.execute(firm, third) == [("planned",)]
+    assert desk.figures(third) == desk.figures(first)
+
+
+def test_what_other_models_digested_is_digested_anew(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other code may digest the same figures in another way: they are still the same, and can be rolled back to."""
+    desk.submit("depot", [CHIP])
+    first = desk.publish()
+    desk.submit("depot", [{**CHIP, "demand_2026": 3}])
+    desk.publish()
+    monkeypatch.setattr(releases, "sql_version", lambda: "another")
+    digest = releases.figures_digest
+    monkeypatch.setattr(releases, "figures_digest", lambda *of: digest(*of)[::-1])
+    assert desk.build() is None
+    assert orders.reconcile(desk.dsns.builder, SURVEY) == {}
+    third = orders.roll_back(desk.dsns.builder, SURVEY, first, "Иванова", "wrong prices")
+    assert desk.rows("order_line", third)[0]["gross_quantity"] == desk.rows("order_line", first)[0]["gross_quantity"]
 
 
 def _history(desk: Any) -> None:

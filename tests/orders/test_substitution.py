@@ -117,7 +117,9 @@ class TestTheCurrentOrder:
         old = survey(desk, "ecb-2001", "'2001-12-31'", range(2026, 2028))
         self.lines(desk, old, "agency,product,demand_2027\ndepot,chip,2")
         desk.execute("delete from reference.survey_year where survey_code = %s", old)
-        assert shown(desk, "order_year", "survey_code, year, certainty, is_current") == [("ecb-2001", 2027, None, True)]
+        assert shown(desk, "order_year", "survey_code, year, certainty, is_current") == [
+            ("ecb-2001", year, "planned", True) for year in (2026, 2027)
+        ]
         assert shown(desk, "current_order", "survey_code, year, gross_quantity") == [("ecb-2001", 2027, 2)]
 
     def test_a_survey_is_compared_with_the_last_of_its_programme(self, desk: Any) -> None:

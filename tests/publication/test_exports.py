@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import re
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.city_order import (
+    archive,
     export_csv,
     export_page,
     export_parquet,
@@ -32,6 +34,7 @@ from include.city_order import (
     warehouse,
 )
 from include.city_order.release_tables import (
+    Chart,
     Column,
     Kind,
     ReleaseExport,
@@ -82,7 +85,7 @@ EXPORT = ReleaseExport(
             classes_chart(
                 [("26.11.30", 2026, Decimal(5)), ("26.11.21", 2027, Decimal(3))], "796", (2026, 2027), "Классы"
             ),
-            products_chart([(HOSTILE, Decimal(7)), ("Б", Decimal(9))], "Изделия"),
+            products_chart([("1", HOSTILE, Decimal(7)), ("2", "Б", Decimal(9))], "Изделия"),
         )
         if chart
     ),  # type: ignore[arg-type]
@@ -158,6 +161,21 @@ def test_the_csv_is_what_its_description_says():
     assert [row[3] for row in rows] == ["12345.5", "100", "0.000000001"]
     assert [row[0] for row in rows] == ["Микросхема", f"'{HOSTILE}", "'-5 °C & <b>"], "no cell is a formula"
     assert rows[2][1] == "'+7"
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [("=1+1", "'=1+1"), ("  =1+1", "'  =1+1"), ("\xa0+7", "'\xa0+7"), ("＝1+1", "'＝1+1"), ("＠a", "'＠a"),
+     ("\n-1", "'\n-1"), ("\ta", "'\ta"), ("'a", "''a"), ("a'", "a'"), ("a\n=1", "a\n=1"), ("К1986", "К1986")],
+)  # fmt: skip
+def test_no_cell_of_the_csv_begins_like_a_formula_and_one_apostrophe_less_is_the_text(typed: str, written: str):
+    (table,) = EXPORT.tables
+    export = replace(EXPORT, tables=(replace(table, rows=((typed, None, 2026, Decimal(-5)),)),))
+    files = export_csv.render(export)
+    _, row = csv.reader(StringIO(files["order_line.csv"].decode(), newline=""))
+    assert row == [written, "", "2026", "-5"], "numbers stay numbers"
+    assert row[0].removeprefix("'") == typed
+    assert "уберите из начала один апостроф" in json.loads(files["datapackage.json"])["description"]
 
 
 def test_parquet_has_exact_numbers_and_the_texts_as_they_are():
@@ -268,6 +286,37 @@ def test_what_is_not_known_is_a_gap_and_what_nobody_asked_for_a_zero():
     assert years_chart({2026: None}, (2026, 2027), "Суммы", "млн руб.") is None
 
 
+def test_a_chart_of_products_tells_products_of_one_name_apart():
+    lines = [
+        ("1234567800000000", "АКБ", Decimal(5)), ("8765432100000000", "АКБ", Decimal(6)), ("3", "Реле", Decimal(9)),
+        ("1234567800000000", "АКБ", Decimal(3)), ("3", "Реле РЭС", Decimal(2)),
+    ]  # fmt: skip
+    chart = products_chart(lines, "Изделия")
+    assert chart
+    assert chart.categories == ("Реле", "АКБ, код 12345678", "АКБ, код 87654321"), "spelt in two ways, it is one"
+    assert chart.series == (("всего за все годы", (Decimal(11), Decimal(8), Decimal(6))),)
+
+
+def test_the_page_shows_of_a_long_name_what_tells_it_from_others():
+    name = "Батарея аккумуляторная свинцовая стационарная герметизированная"
+    chart = products_chart([("1" * 16, name, Decimal(1)), ("2" * 16, name, Decimal(2))], "Изделия")
+    assert chart
+    page = export_page.render(replace(EXPORT, charts=(chart,))).decode()
+    shown = re.findall(r"([^<>]+)<title>Батарея", page)
+    assert len(set(shown)) == 2
+    assert all(len(label) <= 44 for label in shown)
+
+
+def test_without_years_nothing_is_drawn():
+    """A release of before years were kept may have none."""
+    lines = [("26.11.30", 2026, Decimal(5))]
+    assert classes_chart(lines, "796", (), "Классы") is None
+    assert years_chart({2026: Decimal(3)}, (), "Суммы", "млн руб.") is None
+    assert of_every_year([{"product_id": "a", "year": 2026, "pieces": 1}], ("product_id",), "pieces", ()) == []
+    page = export_page.render(replace(EXPORT, charts=(Chart("Пусто", "шт.", ("26.11.30",), ()),))).decode()
+    assert "<svg" not in page and "Пусто" not in page
+
+
 # From the warehouse
 
 
@@ -316,6 +365,129 @@ def test_the_published_files_tell_nothing_that_is_withheld(published: tuple[Any,
     assert not [
         cell for sheet in workbook for row in sheet.iter_rows() for cell in row if cell.value in ("secret", 7777)
     ]
+
+
+def three_nights(desk: Any, outbox: Path) -> dict[Path, dict[str, bytes]]:
+    """Three releases, each handed out in its night, the last folders first."""
+    handed_out: list[Path] = []
+    for pieces in (10, 11, 12):
+        for agency in "abc":
+            answer(desk, agency, {("chip", 2026): pieces, ("chip", 2027): 20})
+        desk.publish()
+        publication.disclose(desk.dsns.builder, "ecb-2026")
+        handed_out = exports.write(desk.dsns.builder, outbox, REFERENCE, "ecb-2026") + handed_out
+    assert len(handed_out) == 6
+    return {folder: read(folder) for folder in handed_out}
+
+
+@pytest.mark.warehouse
+def test_a_folder_whose_name_is_on_the_disk_has_its_files_there(
+    published: tuple[Any, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A power cut leaves a folder whole, or none."""
+    synced: list[tuple[str, set[str]]] = []
+    monkeypatch.setattr(
+        archive, "sync_folder", lambda folder: synced.append((folder.name, {path.name for path in folder.iterdir()}))
+    )
+    desk, release_id = published
+    written = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
+    assert [names for _, names in synced[::2]] == [set(read(folder)) for folder in written]
+    assert synced[1::2] == [("ecb-2026", {str(release_id)})] * 2
+
+
+@pytest.mark.warehouse
+def test_the_folder_of_any_release_comes_back_with_the_same_bytes(desk: Any, tmp_path: Path):
+    before = three_nights(desk, tmp_path)
+    (newest, _), (middle, published_middle), (_, published_first) = zip(*[iter(before)] * 2, strict=True)
+    lost = [newest, middle, published_middle, published_first]
+    for folder in lost:
+        shutil.rmtree(folder)
+    assert exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026") == lost, "the last release first"
+    assert {folder: read(folder) for folder in before} == before
+
+
+@pytest.mark.warehouse
+def test_figures_are_read_only_of_folders_that_are_missing(desk: Any, tmp_path: Path, monkeypatch: Any):
+    _, _, missing, *_ = three_nights(desk, tmp_path)
+    shutil.rmtree(missing)
+    read_of = []
+    for tier in (exports.internal, exports.published):
+
+        def watched(cursor: Any, columns: Any, release: Any, tier: Any = tier) -> ReleaseExport:
+            read_of.append((tier.__name__, release["release_id"]))
+            return tier(cursor, columns, release)
+
+        monkeypatch.setattr(exports, tier.__name__, watched)
+    assert exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026") == [missing]
+    assert read_of == [("internal", int(missing.name))]
+
+
+@pytest.mark.warehouse
+def test_releases_that_nobody_was_shown_or_that_are_too_old_are_left_out(desk: Any, tmp_path: Path):
+    *_, internal, published_first = three_nights(desk, tmp_path / "then")
+    desk.execute("alter table city_order.release disable trigger user")
+    desk.execute("update city_order.release set terms_sha256 = null where release_id = %s", int(internal.name))
+    desk.execute("alter table city_order.release enable trigger user")
+    answer(desk, "d", {("chip", 2026): 1})
+    draft = desk.build()
+    assert draft
+    written = exports.write(desk.dsns.builder, tmp_path / "now", REFERENCE, "ecb-2026")
+    assert len(written) == 4
+    assert not {str(draft), published_first.name} & {folder.name for folder in written}
+
+
+@pytest.mark.warehouse
+def test_notes_say_whether_figures_are_published_and_how_many_agencies_each_holds(desk: Any):
+    for agency in "abcdefghi":
+        desk.insert("reference.agency", agency_code=agency)
+        desk.insert("reference.roster", survey_code="ecb-2026", agency_code=agency)
+    desk.execute("update reference.survey set published_agencies = 4, published_largest_share = 0.65,"
+                 " published_answered_share = 0.6")  # fmt: skip
+    notes = []
+    for agencies in ("abc", "defghi", "a"):
+        for agency in agencies:
+            answer(desk, agency, {("chip", 2026): 10 + len(notes)})
+        desk.publish()
+        publication.disclose(desk.dsns.builder, "ecb-2026")
+        notes.append(" ".join(export_of(desk, Tier.PUBLISHED).notes))
+        if len(notes) == 2:
+            desk.execute("update reference.survey set published_agencies = 6")
+    closed, opened, stricter = notes
+    assert "Показателей в этом выпуске ещё нет" in closed and "не меньше 60 % опрошенных" in closed
+    assert "сложены по классам" not in closed and "складывается" not in closed
+    assert "их не меньше 4, и ни на одну не приходится больше 65 %" in opened
+    assert "сложены по классам" in opened
+    assert "их не меньше 4" in stricter, "what was let in with four still stands"
+
+
+@pytest.mark.warehouse
+def test_products_of_one_name_are_bars_of_their_own_in_both_tiers(desk: Any):
+    every_year = {"okpd2_code": CHIPS, **{f"demand_{year}": 2 for year in range(2026, 2031)}}
+    for agency in "abc":
+        desk.submit(agency, [
+            {"product": "one", "item_name": "Реле", **every_year},
+            {"product": "other", "item_name": "Реле", **every_year, "demand_2026": 5},
+        ])  # fmt: skip
+    desk.publish()
+    publication.disclose(desk.dsns.builder, "ecb-2026")
+    for tier in Tier:
+        products = next(chart for chart in export_of(desk, tier).charts if chart.horizontal)
+        assert products.categories == tuple(f"Реле, код {desk.product_id(name)[:8]}" for name in ("other", "one"))
+        assert products.series == (("всего за все годы", (Decimal(39), Decimal(30))),)
+
+
+@pytest.mark.warehouse
+def test_an_exclusion_is_called_as_its_product_is_everywhere_else(desk: Any):
+    desk.submit("a", [
+        {"product": "relay", "item_name": "Реле", "okpd2_code": CHIPS, "demand_2026": 5},
+        {"product": "relay", "item_name": "Реле", "okpd2_code": CHIPS, "unit": "839", "demand_2026": 5},
+        {"product": "relay", "item_name": "А. Реле", "okpd2_code": CHIPS, "unit": "839", "demand_2026": 6},
+    ])  # fmt: skip
+    desk.publish()
+    tables = {table.name: list(table.records()) for table in export_of(desk, Tier.INTERNAL).tables}
+    ((excluded),) = tables["exclusion"]
+    assert (excluded["product_name"], excluded["quantity"], excluded["agencies"]) == ("Реле", 11, 1)
+    assert {row["product_name"] for row in tables["order_line"]} == {"Реле"}
 
 
 def first_night(desk: Any) -> None:
@@ -473,6 +645,8 @@ def test_a_rebuild_of_every_earlier_release_gives_the_files_of_its_night_byte_fo
     publication.disclose(desk.dsns.builder, "ecb-2026")
     written[again] = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
     kept = {release_id: [read(folder) for folder in folders] for release_id, folders in written.items()}
+    desk.execute("update reference.survey_year set certainty = 'indicative'")
+    desk.execute("update reference.survey set title = 'Другое название'")
     causes = set()
     columns = exports.columns_of(REFERENCE)
     for release_id, (internal, shown) in kept.items():

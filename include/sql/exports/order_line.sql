@@ -1,5 +1,5 @@
 -- The order lines of a release, readable.
--- Grain: product_id, unit, year.  Reads: city_order.order_line, city_order.product, reference.survey_year.
+-- Grain: product_id, unit, year.  Reads: city_order.order_line, city_order.product, city_order.release_year.
 select
     order_line.product_id,
     product.product_name,
@@ -8,7 +8,7 @@ select
     product.okpd2_code,
     order_line.unit,
     order_line.year,
-    survey_year.certainty,
+    release_year.certainty,
     order_line.gross_quantity,
     order_line.net_quantity,
     order_line.gross_energy_kwh,
@@ -23,8 +23,8 @@ select
     order_line.lines
 from city_order.order_line
 inner join city_order.product using (release_id, product_id)
-left join reference.survey_year
-    on order_line.year = survey_year.year and survey_year.survey_code = %(survey_code)s
+left join city_order.release_year
+    on order_line.release_id = release_year.release_id and order_line.year = release_year.year
 where order_line.release_id = %(release_id)s
 order by
     product.okpd2_code collate "C", product.product_name collate "C", product.part_number collate "C",

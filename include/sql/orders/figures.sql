@@ -1,10 +1,16 @@
 -- The figures of a release, or of some products of it, added up to one row of four words: no ids, no times, and 5 is the
--- same figure as 5.00. A product's figures are one SHA-256, and digests add up in any order: so a release's are its
--- base's, less what it replaces, plus what it sets anew.
--- Grain: one row.  Reads: the views of city_order.
+-- same figure as 5.00. A product's figures are one SHA-256, and so are the years, which are of all products; digests add up
+-- in any order: so a release's are its base's, less what it replaces, plus what it sets anew.
+-- Grain: one row.  Reads: the views of city_order, city_order.release_year.
 with
 
 figure as (
+    select
+        '' as product_id,
+        row('year', year, certainty)::text as figures
+    from city_order.release_year
+    where release_id = %(release_id)s and %(touched)s::text[] is null
+    union all
     select
         product_id,
         row(
