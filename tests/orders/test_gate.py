@@ -199,18 +199,48 @@ def test_an_audit_that_comes_after_that_of_a_later_release_asks_nobody(desk: Any
     assert [found["release_id"] for found in gate.waiting(desk.dsns.builder)] == [faster]
 
 
-def test_an_input_that_comes_back_is_built_anew_and_asked_about_again(desk: Any) -> None:
-    waits = _waiting(desk)
-    desk.submit("depot", [_ask("chip", 300)])
-    later = _audited(desk)
-    submission_id = desk.execute("select max(submission_id) - 1 from core.submission")[0][0]
-    desk.withdraw("depot")
+def _let_stand_again(desk: Any, agency: str, before: int) -> None:
+    """The answer that an agency has sent so many answers before its last counts again."""
+    ((submission_id,),) = desk.execute(
+        "select submission_id from core.submission where agency_code = %s"
+        " order by submission_id desc offset %s limit 1",
+        *(agency, before),
+    )
+    desk.withdraw(agency)
     desk.execute("update core.submission set superseded_by = null where submission_id = %s", submission_id)
     desk.execute(
         "update landing.receipt set lines_accepted = 1, lines_superseded = 0 where receipt_no ="
         " (select receipt_no from core.submission where submission_id = %s)",
         submission_id,
     )
+
+
+def test_an_approval_publishes_nothing_whose_input_was_taken_back(desk: Any) -> None:
+    waits = _waiting(desk)
+    published = _published(desk)
+    _let_stand_again(desk, "depot", before=1)
+    assert desk.build() is None, "what is published stands again"
+    gate.decide(desk.dsns.builder, waits, approve=True, who="Иванова")
+    with pytest.raises(orders.Overtaken, match=f"release {waits} stays audited, and is not published"):
+        orders.publish(desk.dsns.builder, waits)
+    assert _published(desk) == published
+
+
+def test_a_survey_whose_file_is_gone_keeps_what_it_has_published(desk: Any) -> None:
+    waits = _waiting(desk)
+    desk.execute("delete from reference.survey_year where survey_code = %s", SURVEY)
+    assert orders.surveys_to_build(desk.dsns.builder) == []
+    assert desk.build() is None
+    gate.decide(desk.dsns.builder, waits, approve=True, who="Иванова")
+    with pytest.raises(orders.Overtaken, match="its file is gone"):
+        orders.publish(desk.dsns.builder, waits)
+
+
+def test_an_input_that_comes_back_is_built_anew_and_asked_about_again(desk: Any) -> None:
+    waits = _waiting(desk)
+    desk.submit("depot", [_ask("chip", 300)])
+    later = _audited(desk)
+    _let_stand_again(desk, "depot", before=1)
     again = _audited(desk)
     assert again > later
     assert _decisions(desk) == [(waits, "overtaken", None), (later, "overtaken", None), (again, None, None)]
