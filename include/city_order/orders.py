@@ -21,7 +21,7 @@ from include.city_order.vocabulary import Programme, ReleaseStatus
 
 log = logging.getLogger(__name__)
 
-#: Where more than half of so many inputs change, all products are built anew: to tell which need not be costs more.
+#: Where more inputs than these change, and over half of all, a release is built whole: telling what need not be costs more.
 MANY_INPUTS = 20
 
 
