@@ -21,7 +21,7 @@ from include.city_order.vocabulary import Programme, ReleaseStatus
 
 log = logging.getLogger(__name__)
 
-#: Where more inputs than these change, and over half of all, a release is built whole: telling what need not be costs more.
+#: Where more inputs than these change, and over half of all, a release is built whole: to tell what stays costs more.
 MANY_INPUTS = 20
 
 
