@@ -90,6 +90,14 @@ _COLUMNS = {
         Column("cause", "Причина изменения", _S, "Почему показатель изменился.", codes=tuple(CAUSES.items())),
         Column("gross_before", "Было", _N, "Учтено в предыдущем выпуске, шт."),
         Column("gross_after", "Стало", _N, "Учтено в этом выпуске, шт."),
+        Column("net_before", "К закупке было", _N, "То же за вычетом запасов и договоров.", required=False),
+        Column("net_after", "К закупке стало", _N, "То же в этом выпуске.", required=False),
+        Column("amount_before_rub", "Сумма была, руб.", _N, "С НДС, по строкам с ценой; пусто, если таких не было.",
+               required=False),
+        Column("amount_after_rub", "Сумма стала, руб.", _N, "С НДС, по строкам с ценой; пусто, если таких нет.",
+               required=False),
+        Column("other_kind_quantity", "Сменили вид потребности", _N,
+               "Сколько штук прежде имели другой вид потребности.", required=False),
         Column("since_release_id", "С выпуска", _I, "Выпуск, с которого показатель таков."),
         Column("listed_quantity", "Изделия списка", _N, "Сумма показанных изделий класса."),
         Column("rest_quantity", "Прочие изделия", _N,
@@ -120,8 +128,8 @@ def write(dsn: str, outbox: Path, reference: Path, survey_code: str) -> list[Pat
     """Write what is missing of all that readers of a survey see or ever saw. Returns the folders written.
 
     The last release comes first; of a release whose folder is there, no figure is read. `reference` is the folder whose
-    files say what codes mean. Role: city_order_builder. Raises OSError if the outbox cannot be written, ReferenceError
-    if a file of the reference cannot be used.
+    files say what kinds of need mean; units are called as the release has them. Role: city_order_builder. Raises
+    OSError if the outbox cannot be written, ReferenceError if a file of the reference cannot be used.
     """
     written = []
     columns = columns_of(reference)
@@ -138,16 +146,31 @@ def write(dsn: str, outbox: Path, reference: Path, survey_code: str) -> list[Pat
 
 
 def columns_of(reference: Path) -> dict[str, Column]:
-    """Every column by its name, with the names that the reference has for its codes."""
-    columns = dict(_COLUMNS)
-    for name, file, code in (("need_kind", "need_kinds", "need_kind"), ("unit", "okei", "okei_code")):
-        named = {row[code]: row["name"] for row in references.read(reference, file)}
-        columns[name] = replace(columns[name], codes=tuple((named | dict(columns[name].codes)).items()))
+    """Every column by its name, with the names that the reference has for kinds of need."""
+    kinds = {row["need_kind"]: row["name"] for row in references.read(reference, "need_kinds")}
+    columns = {**_COLUMNS, "need_kind": _naming(_COLUMNS["need_kind"], kinds)}
     return {
         # Of units the description tells those that are usual: there are many.
         name: replace(column, description=_listing(column)) if column.codes and name != "unit" else column
         for name, column in columns.items()
     }
+
+
+def _naming(column: Column, named: Mapping[str, str]) -> Column:
+    """A column whose codes are called so, but for those that it has a name of its own for."""
+    return replace(column, codes=tuple({**named, **dict(column.codes)}.items()))
+
+
+def _with_units(cursor: Cursor, columns: Mapping[str, Column], release_id: int) -> dict[str, Column]:
+    """The columns with the names that units had when a release was built: a file written anew has the same bytes."""
+    cursor.execute(
+        "select unit.okei_code, unit.name from city_order.release inner join reference.unit_as_loaded as unit"
+        " on unit.from_load_no <= release.reference_load_no"
+        " and coalesce(unit.until_load_no > release.reference_load_no, true)"
+        ' where release.release_id = %s order by unit.okei_code collate "C"',
+        (release_id,),
+    )
+    return {**columns, "unit": _naming(columns["unit"], dict(cursor.fetchall()))}
 
 
 def _listing(column: Column) -> str:
@@ -169,6 +192,7 @@ def internal(
 ) -> ReleaseExport:
     """A release for the department. `rows_of` names another release with its rows: a rebuild of it."""
     of = {"release_id": rows_of or release["release_id"]}
+    columns = _with_units(cursor, columns, release["release_id"])
     lines = _table(
         cursor,
         columns,
@@ -215,6 +239,7 @@ def published(cursor: Cursor, columns: Mapping[str, Column], release: Mapping[st
     A figure that is not there is withheld, no zero: charts show what has one for every year.
     """
     of = {"release_id": release["release_id"]}
+    columns = _with_units(cursor, columns, release["release_id"])
     lines = _table(
         cursor,
         columns,

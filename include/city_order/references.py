@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from include.city_order import suites, surveys, warehouse
@@ -249,10 +249,45 @@ def _demand_right_files(folder: Path) -> None:
                         f"{folder / name}.csv:{line}: {', '.join(columns)} {', '.join(values)!r}:"
                         f" {other}.csv has none: add it there, or mend it here"
                     )
+    mistakes += _agencies_above_themselves(folder, files)
     mistakes += _base_parts_spelled_twice(folder, files)
     mistakes += _analogs_of_the_wrong_origin(folder, files)
     if mistakes:
         raise ReferenceError("\n".join(mistakes))
+
+
+def _agencies_above_themselves(folder: Path, files: dict[str, list[tuple[int, Row]]]) -> Iterator[str]:
+    """On no day is an agency subordinate to its own subordinates: whose answers repeat whose could not be said."""
+    rows = files["agencies"]
+    # Who is under nobody, or only under such ones, is in no circle: few agencies are left, and mostly none.
+    doubtful: set[str] = set()
+    left = {row["agency_code"] for _, row in rows}
+    while left != doubtful:
+        doubtful = left
+        left = {row["agency_code"] for _, row in rows if {row["agency_code"], row["parent_code"]} <= doubtful}
+    versions = [version for version in rows if version[1]["agency_code"] in doubtful]
+    versions.sort(key=lambda version: version[1]["valid_from"])
+    ends = {row["valid_to"] for _, row in versions if row["valid_to"]} - {str(date.max)}
+    days = {row["valid_from"] for _, row in versions} | {str(date.fromisoformat(end) + timedelta(1)) for end in ends}
+    told: list[set[str]] = []
+    for day in sorted(days):
+        # Of the versions of that day, the latest.
+        valid = {
+            row["agency_code"]: (line, row["parent_code"])
+            for line, row in versions
+            if row["valid_from"] <= day <= (row["valid_to"] or str(date.max))
+        }
+        for agency, (line, parent) in sorted(valid.items(), key=lambda version: version[1]):
+            chain, above = [agency], parent
+            while above in valid and above not in chain:
+                chain.append(above)
+                above = valid[above][1]
+            if above == agency and set(chain) not in told:
+                told.append(set(chain))
+                yield (
+                    f"{folder / 'agencies'}.csv:{line}: parent_code {parent!r}: on {day} {' under '.join(chain)} under"
+                    f" {agency}: mend the parent of one of them"
+                )
 
 
 def _base_parts_spelled_twice(folder: Path, files: dict[str, list[tuple[int, Row]]]) -> Iterator[str]:

@@ -72,7 +72,7 @@ class MovedLines:
 
 @dataclass(frozen=True)
 class ChangedCause:
-    """All that one cause changes of an order: figures, and pieces of the agencies that changed, over all years."""
+    """All that one cause changes of an order: figures, and what the agencies that changed ask for, over all years."""
 
     cause: str
     figures: int
@@ -80,6 +80,10 @@ class ChangedCause:
     agencies: int
     gross_before: Decimal
     gross_after: Decimal
+    net_before: Decimal
+    net_after: Decimal
+    amount_before_kopecks: Decimal
+    amount_after_kopecks: Decimal
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,10 @@ class ChangedFigure:
     agencies: int
     gross_before: Decimal
     gross_after: Decimal
+    net_before: Decimal
+    net_after: Decimal
+    amount_before_kopecks: Decimal
+    amount_after_kopecks: Decimal
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,7 @@ class OrderTotals:
     pieces_before: Decimal
     changed_gross_share: Decimal | None
     changed_lines_share: Decimal | None
+    changed_amount_share: Decimal | None
     approval_share: Decimal | None
 
 
@@ -193,6 +202,7 @@ def taken_back(waiting: OrderTotals) -> OrderTotals:
         pieces=waiting.pieces_before,
         changed_gross_share=None,
         changed_lines_share=None,
+        changed_amount_share=None,
     )
 
 
@@ -333,31 +343,40 @@ def _changes(changed: ChangedOrder, said: str) -> list[_Section]:
     return [
         _table(
             said,
-            ("cause", "figures", "products", "agencies", "their pieces"),
+            ("cause", "figures", "products", "agencies", "their pieces", "net", "amount, RUB"),
             changed.causes,
             lambda cause: (
                 cause.cause,
                 str(cause.figures),
                 str(cause.products),
                 str(cause.agencies),
-                _from_to(_number(cause.gross_before), _number(cause.gross_after)),
+                *_before_and_after(cause),
             ),
         ),
         _table(
             "The figures that change most, as far as the agencies that change ask for them:",
-            ("product", "part number", "year", "unit", "asked for", "agencies", "cause"),
+            ("product", "part number", "year", "unit", "asked for", "net", "amount, RUB", "agencies", "cause"),
             changed.figures,
             lambda figure: (
                 figure.product_name,
                 figure.part_number or "",
                 str(figure.year),
                 figure.unit,
-                _from_to(_number(figure.gross_before), _number(figure.gross_after)),
+                *_before_and_after(figure),
                 str(figure.agencies),
                 figure.cause,
             ),
         ),
     ]
+
+
+def _before_and_after(changed: ChangedCause | ChangedFigure) -> tuple[str, ...]:
+    """Gross and net quantity, and amount: each once if it stays."""
+    return (
+        _from_to(_number(changed.gross_before), _number(changed.gross_after)),
+        _from_to(_number(changed.net_before), _number(changed.net_after)),
+        _from_to(_number(changed.amount_before_kopecks / 100), _number(changed.amount_after_kopecks / 100)),
+    )
 
 
 def _sums(order_lines: int, pieces: Decimal, after: OrderTotals) -> str:
@@ -369,16 +388,18 @@ def _sums(order_lines: int, pieces: Decimal, after: OrderTotals) -> str:
 
 def _approval(totals: OrderTotals) -> str:
     """How much changes, and whether a person will be asked."""
-    shares = [
-        f"{share * 100:.1f} % of the {what}"
-        for share, what in ((totals.changed_gross_share, "pieces"), (totals.changed_lines_share, "order lines"))
-        if share is not None
-    ]
-    changed = f"Changed: {' and '.join(shares)}" if shares else "Changed: nothing that counts in pieces"
+    shares = {
+        "pieces": totals.changed_gross_share,
+        "order lines": totals.changed_lines_share,
+        "amount": totals.changed_amount_share,
+    }
+    told = [f"{share * 100:.1f} % of the {what}" for what, share in shares.items() if share is not None]
+    listed = " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
+    changed = f"Changed: {listed or 'nothing that counts in pieces'}"
     limit = totals.approval_share
     if limit is None:
         return f"{changed}; the survey lets any change pass."
-    most = max((share for share in (totals.changed_gross_share, totals.changed_lines_share) if share), default=0)
+    most = max((share for share in shares.values() if share), default=0)
     asked = "a person is asked before it is published" if most > limit else "it is published by itself"
     return f"{changed}; the survey lets {limit * 100:.1f} % pass: {asked}."
 

@@ -67,7 +67,7 @@ class Certainty(StrEnum):
 
 
 class DoubleCounting(StrEnum):
-    """What counts if an agency and one subordinate to it ask for the same."""
+    """What counts if an agency asks for the same as one below it, or as its direct subordinates in sum."""
 
     CHILD_COUNTS = "child_counts"
     BOTH_COUNT = "both_count"

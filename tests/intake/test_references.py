@@ -177,6 +177,48 @@ def test_a_code_that_no_file_holds_is_named_and_all_of_them_at_once(folder: Path
     ]
 
 
+def agency(code: str, parent: str = "", valid_from: str = "2020-01-01", valid_to: str = "") -> str:
+    return f"{code},{valid_from},{valid_to},Новая,0021431696,009901001,{parent},,вымысел,2026-09-15"
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([agency("a", "a")], "1: parent_code 'a': on 2020-01-01 a under a: mend"),
+        ([agency("a", "b"), agency("b", "a")], "1: parent_code 'b': on 2020-01-01 a under b under a: mend"),
+        (
+            [agency("x", "a"), agency("a", "b"), agency("b", "c"), agency("c", "a", "2021-05-01"), agency("c")],
+            "2: parent_code 'b': on 2021-05-01 a under b under c under a: mend",
+        ),
+        (
+            [agency("a", "b"), agency("b", "a", "2019-01-01"), agency("b", "", "2020-01-01", "2022-02-28")],
+            "1: parent_code 'b': on 2022-03-01 a under b under a: mend",
+        ),
+    ],
+    ids=["itself", "each other", "in a longer circle from some day on", "since a later version has ended"],
+)
+def test_an_agency_above_itself_is_named(folder: Path, rows: list[str], said: str):
+    lines = (folder / "agencies.csv").read_text(encoding="utf-8").count("\n")
+    for row in rows:
+        add(folder, "agencies", row)
+    with pytest.raises(ReferenceError) as error:
+        references.refresh("postgresql://nobody@127.0.0.1:1/none", SURVEYS, folder)
+    place, what = said.split(": ", 1)
+    (told,) = str(error.value).splitlines()
+    assert told.startswith(f"{folder}/agencies.csv:{lines + int(place)}: {what}")
+
+
+def test_a_long_chain_of_parents_and_a_change_of_places_are_right(folder: Path):
+    for number in range(50):
+        add(folder, "agencies", agency(f"a{number}", f"a{number + 1}" if number < 49 else ""))
+    # Once the institution was above the department; the old rows were not all closed.
+    add(folder, "agencies", agency("above", "below", "2015-01-01", "2019-12-31"))
+    add(folder, "agencies", agency("above", "", "2020-01-01"))
+    add(folder, "agencies", agency("below", "", "2015-01-01"))
+    add(folder, "agencies", agency("below", "above", "2020-01-01"))
+    references._demand_right_files(folder)
+
+
 def test_a_base_part_is_spelled_in_one_way(folder: Path):
     add(folder, "parts", "1986ВЕ92Х,milandr,1986BE-92,,,,,вымысел,2026-09-15")
     with pytest.raises(ReferenceError, match=r"parts\.csv:\d+: base_part '1986BE-92': line 7 writes '1986ВЕ92'"):

@@ -27,9 +27,40 @@ ANSWERS = ChangedAnswers(
 )
 NOTHING = replace(ANSWERS, is_dry_run=True, receipts=(), moved=())
 ORDER = ChangedOrder(
-    OrderTotals(6, 5, 100, 101, Decimal("50012.00"), Decimal(50000), Decimal("0.3"), Decimal("0.01"), Decimal("0.2")),
-    (ChangedCause("changed_mapping", 2, 2, 1, Decimal(12), Decimal("24.000")),),
-    (ChangedFigure("b", "Микроконтроллер", None, "796", 2027, "changed_mapping", 1, Decimal(0), Decimal("12.50")),),
+    OrderTotals(
+        6, 5, 100, 101, Decimal("50012.00"), Decimal(50000), Decimal("0.3"), Decimal("0.01"), None, Decimal("0.2")
+    ),
+    (
+        ChangedCause(
+            "changed_mapping",
+            2,
+            2,
+            1,
+            Decimal(12),
+            Decimal("24.000"),
+            Decimal(3),
+            Decimal(3),
+            Decimal(0),
+            Decimal(1050),
+        ),
+    ),
+    (
+        ChangedFigure(
+            "b",
+            "Микроконтроллер",
+            None,
+            "796",
+            2027,
+            "changed_mapping",
+            1,
+            Decimal(0),
+            Decimal("12.50"),
+            Decimal(0),
+            Decimal(7),
+            Decimal(99),
+            Decimal(99),
+        ),
+    ),
 )
 
 
@@ -74,10 +105,19 @@ def test_an_order_is_told_by_cause_and_whether_a_person_is_asked() -> None:
     said = replay_words.order_as_text("ecb-2026", ORDER, is_dry_run=False)
     assert "against release 5, in release 6: 2 figures change, order lines 101 → 100, pieces 50,000 → 50,012." in said
     assert "the survey lets 20.0 % pass: a person is asked before it is published." in said
-    assert "changed_mapping  2        2         1         12 → 24" in said
-    assert "0 → 12.5" in said
+    assert [line.split() for line in said.splitlines() if "changed_mapping  " in line] == [
+        ["changed_mapping", "2", "2", "1", "12", "→", "24", "3", "0", "→", "10.5"]
+    ]
+    assert [line.split() for line in said.splitlines() if "Микроконтроллер" in line] == [
+        ["Микроконтроллер", "2027", "796", "0", "→", "12.5", "0", "→", "7", "0.99", "1", "changed_mapping"]
+    ]
     by_itself = replace(ORDER, totals=replace(ORDER.totals, approval_share=Decimal("0.3")))
     assert "it is published by itself" in replay_words.order_as_markdown("ecb-2026", by_itself, is_dry_run=True)
+    priced = replace(by_itself, totals=replace(by_itself.totals, changed_amount_share=Decimal("0.4")))
+    assert (
+        "Changed: 30.0 % of the pieces, 1.0 % of the order lines and 40.0 % of the amount; "
+        "the survey lets 30.0 % pass: a person is asked before it is published."
+    ) in replay_words.order_as_text("ecb-2026", priced, is_dry_run=True)
     first = replace(ORDER, totals=replace(ORDER.totals, replaces_release_id=None))
     assert "no release to compare with" in replay_words.order_as_text("ecb-2026", first, is_dry_run=True)
 

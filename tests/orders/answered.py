@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 
 from tests.orders.recounting import PIECE, Answer
 
-#: Who answers: an office, two that are subordinate to it, and another.
-OFFICE, SUBORDINATES, OTHER = "office", ("depot", "park"), "clinic"
-ROLES = (OFFICE, *SUBORDINATES, OTHER)
+#: Who answers: an office, two that are subordinate to it, the branch of one of these, and another.
+KIN = {"office": ("depot", "park"), "depot": ("branch",)}
+ROLES = ("office", "depot", "park", "branch", "clinic")
 YEARS = range(2026, 2031)
 #: Columns of the form; the survey does not ask for the last one.
 DEMAND_COLUMNS = {year: f"Потребность на {year} год" for year in (*YEARS, 2031)}
@@ -136,6 +136,14 @@ class History:
         return [f"h{self.number}-{role}" for role in ROLES]
 
     @property
+    def kin(self) -> dict[str, list[str]]:
+        """The direct subordinates of its agencies."""
+        return {
+            f"h{self.number}-{parent}": [f"h{self.number}-{child}" for child in children]
+            for parent, children in KIN.items()
+        }
+
+    @property
     def goods(self) -> tuple[Goods, ...]:
         return goods_of(self.programme, self.number)
 
@@ -173,9 +181,8 @@ def write_reference(house: Path, folder: Path, histories: Iterable[History]) -> 
     shutil.copytree(house, folder)
     agencies, parts, aliases = [], [], []
     for history in histories:
-        office = f"h{history.number}-{OFFICE}"
         for place, code in enumerate(history.agencies):
-            parent = office if code.endswith(SUBORDINATES) else ""
+            parent = next((each for each, children in history.kin.items() if code in children), "")
             kpp = f"{history.number * 10 + place + 1:09}"
             agencies.append({"agency_code": code, "name": code, "kpp": kpp, "parent_code": parent, "valid_to": ""})
         controller, alias, regulator, _ = parts_of(history.number)
@@ -217,23 +224,36 @@ def _history(number: int, chance: Random) -> History:
     """A history of two or three drops: answers, corrections, repetitions, answers taken back, and broken files."""
     programme = chance.choice(("ecb", "ecb", "battery"))
     handled = "both_count" if _happens(chance, 20) else "child_counts"
-    some = [f"h{number}-{role}" for role in chance.sample(ROLES, chance.choice((2, 3, 3)))]
+    # In some, an office sends at last what its subordinates have sent of the same product: by chance it hardly would.
+    sums_up = _happens(chance, 25)
+    # In others, the agency that was first takes back at last what it asked for.
+    takes_back = not sums_up and _happens(chance, 20)
+    roles = (*KIN["office"], "office") if sums_up else chance.sample(ROLES, chance.choice((2, 3, 3)))
+    some = [f"h{number}-{role}" for role in roles]
     # What is drawn never depends on the number, as hypothesis demands.
     leaver = chance.choice(some)
     leaves = leaver if number % LEAVES_EVERY == 0 else None
     history = History(number, programme, handled, leaves=leaves)
     said: dict[str, list[list[Row]]] = {agency: [] for agency in some}
-    count = chance.choice((2, 2, 2, 3, 3))
+    count = 3 if sums_up else chance.choice((2, 2, 2, 3, 3))
     for place in range(count):
-        agency = some[place] if place < 2 else chance.choice(some)
-        rows, content = _what_is_sent(chance, history.goods, said, agency)
+        agency = some[place] if place < 2 or sums_up else chance.choice(some)
+        if takes_back and place == count - 1:
+            agency, (rows, content) = some[0], ([], None)
+        elif not sums_up:
+            rows, content = _what_is_sent(chance, history.goods, said, agency)
+        elif place < 2:
+            rows, content = _what_is_sent(chance, history.goods[:2], {agency: []}, agency)
+        else:
+            rows, content = [dict(row) for sent in said.values() if sent for row in sent[-1]], None
         if rows is not None:
             said[agency].append(rows)
         extension, data = content if content else _file(chance, history.goods, rows or [])
         day = DAY + timedelta(days=chance.randrange(2))
         moment = LEAVING_DAY if leaves else day
         # Two nights, mostly one after the other; what was written first may well arrive last.
-        night = place * NIGHTS // count if _happens(chance, 70) else chance.randrange(NIGHTS)
+        in_turn = (_happens(chance, 70) and not sums_up) or takes_back
+        night = place * NIGHTS // count if in_turn else chance.randrange(NIGHTS)
         path = f"{history.survey}/{agency}/{place}.{extension}"
         history.drops.append(Drop(path, data, moment + timedelta(minutes=chance.randrange(300)), night))
     return history

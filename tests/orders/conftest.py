@@ -170,9 +170,16 @@ class Desk:
         ((number,),) = self.execute("select count(*) + 1 from landing.receipt")
         ((receipt_no,),) = self.execute(
             "insert into landing.receipt (drop_key, survey_code, agency_code, drop_date, original_path, sha256,"
-            " size_bytes, modified_ns, arrived_at) values (%s, %s, %s, '2026-11-20', %s, %s, 1, 1, now())"
+            " size_bytes, modified_ns, arrived_at) values (%s, %s, %s, '2026-11-20', %s, %s, 1, %s, now())"
             " returning receipt_no",
-            *(f"drop {number}", survey_code, agency_code, f"{survey_code}/{agency_code}/{number}.xlsx", "0" * 64),
+            *(
+                f"drop {number}",
+                survey_code,
+                agency_code,
+                f"{survey_code}/{agency_code}/{number}.xlsx",
+                "0" * 64,
+                number,
+            ),
         )
         return receipt_no
 

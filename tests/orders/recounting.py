@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -23,15 +23,25 @@ Answer = list[dict[str, Any]]
 class Terms:
     """What an order depends on besides the answers."""
 
-    #: Each agency's subordinates.
-    kin: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    #: Each agency's direct subordinates; nobody is below itself.
+    kin: Mapping[str, Collection[str]] = field(default_factory=dict)
     #: What one piece of a product holds.
     energy_kwh: Mapping[str, Decimal] = field(default_factory=dict)
     handled: str = "child_counts"
 
 
+def everybody_below(agency: str, terms: Terms) -> Iterator[str]:
+    """The agency's subordinates, theirs, and so on."""
+    for child in terms.kin.get(agency, ()):
+        yield child
+        yield from everybody_below(child, terms)
+
+
 def repeated(answers: Mapping[str, Answer], terms: Terms) -> dict[tuple[str, str, str, int], Decimal]:
-    """What an agency and one subordinate to it ask for alike, in pieces and every year: by product, both and year."""
+    """What an agency asks for as one below it does, or as all its own subordinates do in sum, in pieces and every year.
+
+    By product, agency, who is below it, and year; the pieces are those that the one below asks for.
+    """
     asked: dict[tuple[str, str], dict[int, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for agency, answer in answers.items():
         for line in answer:
@@ -39,13 +49,17 @@ def repeated(answers: Mapping[str, Answer], terms: Terms) -> dict[tuple[str, str
                 if line["pieces_per_unit"] is not None and Decimal(line.get(demand_field(year)) or 0):
                     pieces = Decimal(line[demand_field(year)]) * Decimal(line["pieces_per_unit"])
                     asked[agency, line["product"]][year] += pieces
-    return {
-        (product, agency, child, year): quantity
-        for (agency, product), years in asked.items()
-        for child in terms.kin.get(agency, ())
-        if asked.get((child, product)) == years
-        for year, quantity in years.items()
-    }
+    found = {}
+    for (agency, product), years in asked.items():
+        in_sum: dict[int, Decimal] = defaultdict(Decimal)
+        for child in terms.kin.get(agency, ()):
+            for year, quantity in asked.get((child, product), {}).items():
+                in_sum[year] += quantity
+        for relative in everybody_below(agency, terms):
+            theirs = asked.get((relative, product), {})
+            if theirs == years or (in_sum == years and relative in terms.kin[agency]):
+                found.update({(product, agency, relative, year): pieces for year, pieces in theirs.items()})
+    return found
 
 
 def quartile(prices: list[Decimal], share: str) -> Decimal:
@@ -241,36 +255,91 @@ def built(rows: Rows, names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+#: What counts of one agency: pieces, pieces less what it has in hand, kopecks, and pieces by kind of need.
+Share = tuple[Decimal, Decimal, Decimal | None, Mapping[str, Decimal]]
+NOTHING: Share = (Decimal(), Decimal(), None, {})
+
+
+def shares(answers: Mapping[str, Answer], terms: Terms) -> dict[tuple[str, str, int], Share]:
+    """What counts of each agency, by agency, product and year."""
+    left_to_others = {
+        (parent, product) for product, parent, _, _ in repeated(answers, terms) if terms.handled == "child_counts"
+    }
+    found: dict[tuple[str, str, int], Share] = {}
+    for agency, answer in answers.items():
+        for product in {line["product"] for line in answer}:
+            lines = [line for line in answer if line["product"] == product and line["pieces_per_unit"] is not None]
+            if (agency, product) in left_to_others:
+                continue
+            left = sum(
+                (Decimal(line[field] or 0) * Decimal(line["pieces_per_unit"]) for line in lines
+                 for field in ("stock", "contracted")), Decimal()
+            )  # fmt: skip
+            for year in DEMAND_YEARS:
+                asked = [(line, Decimal(line.get(demand_field(year)) or 0)) for line in lines]
+                kinds: dict[str, Decimal] = defaultdict(Decimal)
+                for line, typed in asked:
+                    kinds[line["need_kind"] or "not_stated"] += typed * Decimal(line["pieces_per_unit"])
+                gross = sum(kinds.values(), Decimal())
+                taken = min(gross, left)
+                left -= taken
+                priced = [
+                    _rounded(typed * Decimal(line["unit_price_rub"]) * 100, "1")
+                    for line, typed in asked
+                    if typed and line["unit_price_rub"] is not None
+                ]
+                if gross:
+                    found[agency, product, year] = gross, gross - taken, sum(priced) if priced else None, kinds
+    return found
+
+
+#: What a release tells of a change: its cause; pieces, net pieces and kopecks, before and after; and how many pieces
+#: are of another kind of need.
+Change = tuple[Any, ...]
+
+
 def changes(
-    before: Mapping[str, Any] | None, after: Mapping[str, Any], stood: Mapping[str, Any], standing: Mapping[str, Any]
-) -> dict[tuple[str, str, int], tuple[str, Decimal, Decimal]]:
+    before: Mapping[tuple[str, str, int], Share] | None,
+    after: Mapping[tuple[str, str, int], Share],
+    stood: Mapping[str, Any],
+    standing: Mapping[str, Any],
+    *,
+    empty: Iterable[str] = (),
+    fallen: str = "withdrawal",
+) -> dict[tuple[str, str, int], Change]:
     """What of each agency counts in another way than in the release before, and why; a first release has none.
 
-    `stood` and `standing` name the answer of each agency that counted before, and that counts now.
+    `stood` and `standing` name the answer of each agency that counted before, and that counts now; `empty` are the
+    agencies that now ask for nothing. `fallen` is why an answer counts no more, and none in its place.
     """
     found = {}
-    for key in {*before["counted"], *after["counted"]} if before else ():
+    for key in {*before, *after} if before is not None else ():
         agency = key[0]
-        figures = [counted["counted"].get(key, Decimal()) for counted in (before or {}, after)]
-        if figures[0] == figures[1]:
+        old, new = (before or {}).get(key, NOTHING), after.get(key, NOTHING)
+        if old == new:
             continue
         if standing.get(agency) == stood.get(agency):
             cause = "double_counting"
         elif agency not in stood:
             cause = "new_submission"
+        elif agency not in standing:
+            cause = fallen
         else:
-            cause = "correction" if agency in standing else "withdrawal"
-        found[key] = (cause, *figures)
+            cause = "withdrawal" if agency in empty else "correction"
+        more = [new[3].get(kind, Decimal()) - old[3].get(kind, Decimal()) for kind in {*old[3], *new[3]}]
+        moved = min(sum(part for part in more if part > 0), -sum(part for part in more if part < 0))
+        found[key] = (cause, old[0], new[0], old[1], new[1], old[2], new[2], moved)
     return found
 
 
-def told_changes(rows: Rows, names: Mapping[str, str]) -> dict[tuple[str, str, int], tuple[str, Decimal, Decimal]]:
+def told_changes(rows: Rows, names: Mapping[str, str]) -> dict[tuple[str, str, int], Change]:
     """What a release says that it changes, by the same keys."""
+    told = (
+        "cause", "gross_before", "gross_after", "net_before", "net_after", "amount_before_kopecks",
+        "amount_after_kopecks", "other_kind_quantity",
+    )  # fmt: skip
     return _once(
-        (
-            (row["agency_code"], names[row["product_id"]], row["year"]),
-            (row["cause"], row["gross_before"], row["gross_after"]),
-        )
+        ((row["agency_code"], names[row["product_id"]], row["year"]), tuple(row[name] for name in told))
         for row in rows("release_change")
     )
 

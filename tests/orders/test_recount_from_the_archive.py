@@ -22,7 +22,7 @@ from tests.intake.nights import REFERENCE, collect, execute, leave, select, site
 from tests.orders import answered
 from tests.orders.answered import Goods, History
 from tests.orders.conftest import rows_of
-from tests.orders.recounting import Answer, Terms, built, changes, recount, told_changes
+from tests.orders.recounting import Answer, Share, Terms, built, changes, recount, shares, told_changes
 
 pytestmark = [pytest.mark.warehouse, pytest.mark.slow]
 
@@ -30,7 +30,7 @@ HISTORIES = 200
 #: Of so many histories, the drops arrive in other nights, too, as answers to other surveys.
 IN_OTHER_ORDER = 12
 #: What the histories must have brought about, or they would show little.
-CAUSES = ("new_submission", "correction", "withdrawal", "double_counting")
+CAUSES = ("new_submission", "correction", "withdrawal", "double_counting", "changed_rule")
 
 #: Where the archive has what: nothing that was found out about a file.
 RECEIPTS = """
@@ -65,6 +65,7 @@ class World:
         self.wrong: dict[str, dict[str, Any]] = defaultdict(dict)
         self.found: dict[str, dict[str, Any]] = {}
         self.last: dict[str, dict[str, Any]] = {}
+        self.counted: dict[str, dict[tuple[str, str, int], Share]] = {}
         self.stood: dict[str, dict[str, str]] = defaultdict(dict)
         self.causes: Counter[str] = Counter()
 
@@ -102,14 +103,18 @@ class World:
         found = answered.standing(receipts, self._open, goods)
         answers = {agency: lines for agency, (_, lines) in found.items()}
         standing = {agency: path for agency, (path, _) in found.items()}
-        must_be = recount(answers, _terms(histories))
+        terms = _terms(histories)
+        must_be, counted = recount(answers, terms), shares(answers, terms)
         release_id = orders.build(self.dsns.builder, survey) if is_behind else None
         if release_id is None:
             self._note(survey, "no release is needed", self.last[survey], must_be)
             return
         orders.audit(self.dsns.builder, release_id)
         orders.publish(self.dsns.builder, release_id)
-        must_tell = changes(self.last.get(survey), must_be, self.stood[survey], standing)
+        empty = [agency for agency, lines in answers.items() if not lines]
+        must_tell = changes(
+            self.counted.get(survey), counted, self.stood[survey], standing, empty=empty, fallen="changed_rule"
+        )
         with warehouse.transaction(self.dsns.builder) as cursor:
             cursor.execute(PRODUCTS, {"release_id": release_id})
             shown = {}
@@ -122,8 +127,8 @@ class World:
                 self._note(survey, table, self.found[survey][table], expected)
             self._note(survey, "product", shown, _shown(answers))
             self._note(survey, "release_change", told_changes(rows, self.names), must_tell)
-        self.causes.update(cause for cause, _, _ in must_tell.values())
-        self.last[survey], self.stood[survey] = must_be, standing
+        self.causes.update(cause for cause, *_ in must_tell.values())
+        self.last[survey], self.counted[survey], self.stood[survey] = must_be, counted, standing
 
     def _open(self, sha256: str) -> bytes:
         return archive.path_of(self.site.archive, sha256).read_bytes()
@@ -148,10 +153,7 @@ def _identity(goods: Goods) -> tuple[str | None, ...]:
 
 def _terms(histories: list[History]) -> Terms:
     return Terms(
-        {
-            f"h{history.number}-{answered.OFFICE}": [f"h{history.number}-{role}" for role in answered.SUBORDINATES]
-            for history in histories
-        },
+        {parent: children for history in histories for parent, children in history.kin.items()},
         {goods.name: goods.energy_kwh for history in histories for goods in history.goods if goods.energy_kwh},
         histories[0].handled,
     )

@@ -574,15 +574,20 @@ def test_changes_and_kinds_of_need_name_the_product_even_one_that_left_the_order
     desk.submit("b", [{"product": "pump", "okpd2_code": CHIPS, "demand_2026": 1}])
     desk.publish()
     desk.withdraw("a")
-    desk.submit("b", [{"product": "pump", "okpd2_code": CHIPS, "demand_2026": 2}])
+    pump = {"product": "pump", "okpd2_code": CHIPS, "demand_2026": 2, "stock": 9, "unit_price_rub": 3.5}
+    desk.submit("b", [{**pump, "need_kind": "reserve"}])
     desk.publish()
     tables = {table.name: list(table.records()) for table in export_of(desk, Tier.INTERNAL).tables}
-    named = ("product_name", "part_number", "manufacturer", "cause", "gross_before", "gross_after")
+    named = (
+        "product_name", "part_number", "manufacturer", "cause", "gross_before", "gross_after",
+        "net_before", "net_after", "amount_before_rub", "amount_after_rub", "other_kind_quantity", "agencies",
+    )  # fmt: skip
     assert [tuple(row[name] for name in named) for row in tables["release_change"]] == [
-        ("pump", None, None, "correction", 1, 2), ("relay", "РЭС-9", "Северный", "withdrawal", 7, 0),
-    ]  # fmt: skip
+        ("pump", None, None, "correction", 1, 2, 1, 0, None, 7, 1, 1),
+        ("relay", "РЭС-9", "Северный", "withdrawal", 7, 0, 7, 0, None, None, 0, 1),
+    ]
     ((kind),) = tables["order_line_by_need_kind"]
-    assert (kind["product_name"], kind["manufacturer"], kind["need_kind"]) == ("pump", None, "not_stated")
+    assert (kind["product_name"], kind["manufacturer"], kind["need_kind"]) == ("pump", None, "reserve")
 
 
 @pytest.mark.warehouse
@@ -624,11 +629,40 @@ def test_every_code_that_the_warehouse_knows_is_described(desk: Any):
     assert "repair — Ремонт" in columns["need_kind"].description
     assert "not_stated — не указан" in columns["need_kind"].description
     assert "correction — " in columns["cause"].description
-    units = dict(columns["unit"].codes)
-    assert (units["796"], units["245"]) == ("Штука", "Киловатт-час"), (
+
+
+@pytest.mark.warehouse
+def test_the_files_of_a_release_call_units_as_they_were_called_when_it_was_built(desk: Any, tmp_path: Path):
+    desk.execute("insert into reference.loaded_version (files_sha256, load_no) values ('a', 7)")
+    for code, name in (("839", "Комплект"), ("796", "Штука")):
+        desk.insert("reference.unit", okei_code=code, symbol=name, name=name, source="test", source_date="2026-01-01")
+    first_night(desk)
+    desk.publish()
+    publication.disclose(desk.dsns.builder, "ecb-2026")
+    (units,) = {column.codes for table in export_of(desk, Tier.INTERNAL).tables for column in table.columns
+                if column.name == "unit"}  # fmt: skip
+    assert units == (("796", "Штука"), ("839", "Комплект"), ("245", "Киловатт-час")), (
         "answers never ask in kWh, classes of batteries do"
     )
-    assert len(units) == len(columns["unit"].codes)
+    written = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
+    before = [read(folder) for folder in written]
+    assert len(before) == 2
+
+    desk.execute("update reference.loaded_version set load_no = 8")
+    desk.execute("update reference.unit set name = 'Одна штука' where okei_code = '796'")
+    desk.execute("delete from reference.unit where okei_code = '839'")
+    desk.insert(
+        "reference.unit", okei_code="778", symbol="упак", name="Упаковка", source="test", source_date="2026-01-01"
+    )
+    for folder in written:
+        shutil.rmtree(folder)
+    assert exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026") == written
+    assert [read(folder) for folder in written] == before
+
+    answer(desk, "d", {("pump", 2026): 4})
+    desk.publish()
+    export = export_of(desk, Tier.INTERNAL)
+    assert [name for _, code, name in export.legend if code == "796"] == ["Одна штука"]
 
 
 @pytest.mark.warehouse

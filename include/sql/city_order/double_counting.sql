@@ -1,33 +1,59 @@
--- Products for which an agency and one subordinate to it ask for the same pieces, every year: a department that repeats
--- what its institution has answered. Which of the two counts is the survey's rule.
+-- Products that an agency asks for in the same pieces, every year, as one below it does, or as all of its direct
+-- subordinates do in sum: a department that repeats what its institutions have answered. Each stands with whom it repeats.
+-- Which counts is the survey's rule; if those below do, what counts below an agency is never less than what it asks for.
 -- Grain: product_id, agency_code, subordinate_code, year.  Reads: city_order.inputs_of, core.demand_line,
 -- reference.agency_version_as_loaded.
-with
+with recursive
 
--- As the city was organised on the survey's day.
+-- As the city was organised on the survey's day: a version may be open still though another has followed it.
 kinship as (
-    select
-        agency_version.parent_code as agency_code,
-        agency_version.agency_code as subordinate_code
+    select distinct on (agency_version.agency_code)
+        agency_version.agency_code,
+        agency_version.parent_code
     from reference.agency_version_as_loaded as agency_version
     where
         agency_version.from_load_no <= %(reference_load_no)s
         and coalesce(agency_version.until_load_no > %(reference_load_no)s, true)
         and agency_version.valid_from <= %(reference_as_of_date)s
         and coalesce(agency_version.valid_to >= %(reference_as_of_date)s, true)
-        and agency_version.parent_code <> agency_version.agency_code
+    order by agency_version.agency_code asc, agency_version.valid_from desc
 ),
 
--- Whose answers are compared with whose.
+-- Everybody below an agency, whoever between them is silent. Each pair is found once, so a circle ends.
+descent as (
+    select
+        kinship.parent_code as agency_code,
+        kinship.agency_code as subordinate_code
+    from kinship
+    where kinship.parent_code is not null
+    union
+    select
+        kinship.parent_code as agency_code,
+        descent.subordinate_code
+    from descent
+    inner join kinship on descent.agency_code = kinship.agency_code
+    where kinship.parent_code is not null
+),
+
+-- Whose answers are compared with whose. Of two in a circle neither is below the other: both would be left out.
 related as (
     select
-        kinship.agency_code,
+        descent.agency_code,
         parent.submission_id,
-        kinship.subordinate_code,
-        child.submission_id as subordinate_submission_id
-    from kinship
-    inner join city_order.inputs_of(%(release_id)s) as parent using (agency_code)
-    inner join city_order.inputs_of(%(release_id)s) as child on kinship.subordinate_code = child.agency_code
+        descent.subordinate_code,
+        child.submission_id as subordinate_submission_id,
+        descent.agency_code = kinship.parent_code as is_direct
+    from descent
+    inner join kinship on descent.subordinate_code = kinship.agency_code
+    inner join city_order.inputs_of(%(release_id)s) as parent on descent.agency_code = parent.agency_code
+    inner join city_order.inputs_of(%(release_id)s) as child on descent.subordinate_code = child.agency_code
+    where
+        (descent.subordinate_code, descent.agency_code) not in (
+            select
+                opposite.agency_code,
+                opposite.subordinate_code
+            from descent as opposite
+        )
 ),
 
 -- Parents are few: only their products are looked for among the lines of their subordinates.
@@ -58,6 +84,7 @@ child_line as (
     select
         related.agency_code,
         related.subordinate_code,
+        related.is_direct,
         related.submission_id as parent_submission_id,
         demand_line.*,
         (related.submission_id, demand_line.product_id) in (
@@ -77,6 +104,7 @@ child_need as (
     select
         agency_code,
         subordinate_code,
+        is_direct,
         parent_submission_id as submission_id,
         product_id,
         coalesce(sum(demand_2026 * pieces_per_unit), 0) as gross_2026,
@@ -91,13 +119,34 @@ child_need as (
         coalesce(sum(demand_2035 * pieces_per_unit), 0) as gross_2035
     from child_line
     where is_asked_by_parent
-    group by agency_code, subordinate_code, parent_submission_id, product_id
+    group by agency_code, subordinate_code, is_direct, parent_submission_id, product_id
+),
+
+-- If one direct subordinate alone asks for it, the sum is what that one asks for.
+direct_need as (
+    select
+        submission_id,
+        product_id,
+        sum(gross_2026) as gross_2026,
+        sum(gross_2027) as gross_2027,
+        sum(gross_2028) as gross_2028,
+        sum(gross_2029) as gross_2029,
+        sum(gross_2030) as gross_2030,
+        sum(gross_2031) as gross_2031,
+        sum(gross_2032) as gross_2032,
+        sum(gross_2033) as gross_2033,
+        sum(gross_2034) as gross_2034,
+        sum(gross_2035) as gross_2035
+    from child_need
+    where is_direct
+    group by submission_id, product_id
 ),
 
 asked_twice as (
     select child_need.*
     from child_need
     inner join parent_need using (submission_id, product_id)
+    left join direct_need using (submission_id, product_id)
     where
         (
             parent_need.gross_2026, parent_need.gross_2027, parent_need.gross_2028, parent_need.gross_2029,
@@ -107,6 +156,17 @@ asked_twice as (
             child_need.gross_2026, child_need.gross_2027, child_need.gross_2028, child_need.gross_2029,
             child_need.gross_2030, child_need.gross_2031, child_need.gross_2032, child_need.gross_2033,
             child_need.gross_2034, child_need.gross_2035
+        )
+        or (
+            child_need.is_direct and (
+                parent_need.gross_2026, parent_need.gross_2027, parent_need.gross_2028, parent_need.gross_2029,
+                parent_need.gross_2030, parent_need.gross_2031, parent_need.gross_2032, parent_need.gross_2033,
+                parent_need.gross_2034, parent_need.gross_2035
+            ) = (
+                direct_need.gross_2026, direct_need.gross_2027, direct_need.gross_2028, direct_need.gross_2029,
+                direct_need.gross_2030, direct_need.gross_2031, direct_need.gross_2032, direct_need.gross_2033,
+                direct_need.gross_2034, direct_need.gross_2035
+            )
         )
 )
 

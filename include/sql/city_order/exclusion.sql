@@ -76,7 +76,7 @@ year_outside_horizon as (
     where line.outside_horizon <> '{}'
 ),
 
--- What a subordinate asks for, too, every year alike.
+-- What one below asks for, too, or direct subordinates in sum, every year alike.
 counted_by_subordinate as (
     select
         'counted_by_subordinate' as reason,

@@ -6,7 +6,7 @@
 with
 
 -- What the release recorded, not what stands today: so an earlier release can be rebuilt. A line with no way to pieces
--- cannot be added to others, and one that a subordinate repeats would be counted twice: they are exclusions.
+-- cannot be added to others, and one that those below repeat would be counted twice: they are exclusions.
 -- Sorted once, in a narrow copy: all that follows goes along it, in no more memory for ten million lines than for one.
 line as materialized (
     select

@@ -1,166 +1,487 @@
--- What a release changes against the one that was published when it was built, agency by agency, and why.
+-- What a release changes against the one that was published when it was built, agency by agency, and why: gross and net
+-- quantity, amount, and pieces of another kind of need. What follows from a change of the models alone has no agency.
 -- A survey's first release replaces nothing and has no changes.
--- Grain: product_id, unit, year, agency_code.  Reads: city_order.input_change, city_order.inputs_of,
--- city_order.double_counting, city_order.double_counting_version, core.demand_line.
+-- Grain: product_id, unit, year, agency_code.  Reads: city_order.release, city_order.input_change, city_order.inputs_of,
+-- city_order.double_counting, city_order.double_counting_version, city_order.order_line, city_order.order_line_version,
+-- core.demand_line.
 with
 
-twice_before as (
+-- What an agency asks for, and a subordinate counts for.
+twice as (
     select distinct
+        false as is_after,
         agency_code,
-        product_id
+        product_id,
+        subordinate_code
     from city_order.double_counting
     where
         release_id = %(base_release_id)s and handled = 'child_counts'
         and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
-),
-
-twice_after as (
+    union all
     select distinct
+        true as is_after,
         agency_code,
-        product_id
+        product_id,
+        subordinate_code
     from city_order.double_counting_version
     where release_id = %(release_id)s and handled = 'child_counts'
 ),
 
--- What an agency asks for without a change of its own, and of which more or less is counted.
-counted_anew as (
-    select
+left_to_others as (
+    select distinct
+        is_after,
         agency_code,
         product_id
-    from twice_before
-    full join twice_after using (agency_code, product_id)
-    where twice_before.product_id is null or twice_after.product_id is null
+    from twice
+),
+
+-- What an agency asks for without a change of its own, and of which more or less is counted: since the survey handles
+-- it otherwise, since the city is organised otherwise, or since others have answered otherwise.
+counted_anew as (
+    select
+        twice.agency_code,
+        twice.product_id,
+        case
+            when %(is_roll_back)s then 'roll_back'
+            when min(base.double_counting) <> %(double_counting)s then 'changed_rule'
+            when min(base.reference_version) <> %(reference_version)s and count(changed.agency_code) = 0
+                then 'changed_reference'
+            else 'double_counting'
+        end as cause
+    from twice
+    inner join city_order.release as base on base.release_id = %(base_release_id)s
+    left join city_order.input_change as changed
+        on changed.release_id = %(release_id)s and twice.subordinate_code = changed.agency_code
+    group by twice.agency_code, twice.product_id
+    having bool_and(twice.is_after) or not bool_or(twice.is_after)
+),
+
+-- Whose lines are compared, before and after: of an agency that changes all, else those of the products counted anew.
+side as materialized (
+    select
+        agency_code,
+        cause,
+        submission_before as submission_id,
+        false as is_after,
+        null as product_id
+    from city_order.input_change
+    where release_id = %(release_id)s and %(base_release_id)s::bigint is not null and submission_before is not null
+    union all
+    select
+        agency_code,
+        cause,
+        submission_after as submission_id,
+        true as is_after,
+        null as product_id
+    from city_order.input_change
+    where release_id = %(release_id)s and %(base_release_id)s::bigint is not null and submission_after is not null
+    union all
+    select
+        input.agency_code,
+        counted_anew.cause,
+        input.submission_id,
+        side.is_after,
+        counted_anew.product_id
+    from counted_anew
+    inner join city_order.inputs_of(%(release_id)s) as input using (agency_code)
+    cross join (values (false), (true)) as side (is_after)
+    where not exists (
+        select 1 from city_order.input_change as changed
+        where changed.release_id = %(release_id)s and changed.agency_code = input.agency_code
+    )
 ),
 
 line as (
     select
-        changed.agency_code,
-        changed.cause,
+        side.agency_code,
+        side.cause,
         side.is_after,
-        demand_line.*
-    from city_order.input_change as changed
-    cross join lateral (
-        values
-        (changed.submission_before, false), (changed.submission_after, true)
-    ) as side (submission_id, is_after)
-    inner join core.demand_line using (submission_id)
-    where
-        changed.release_id = %(release_id)s and %(base_release_id)s::bigint is not null
-        and (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
-    union all
-    select
-        input.agency_code,
-        case when %(is_roll_back)s then 'roll_back' else 'double_counting' end as cause,
-        side.is_after,
-        demand_line.*
-    from counted_anew
-    inner join city_order.inputs_of(%(release_id)s) as input using (agency_code)
-    inner join core.demand_line
-        on input.submission_id = demand_line.submission_id and counted_anew.product_id = demand_line.product_id
-    cross join (values (false), (true)) as side (is_after)
-    where
-        %(base_release_id)s::bigint is not null and not exists (
-            select 1 from city_order.input_change as changed
-            where changed.release_id = %(release_id)s and changed.agency_code = input.agency_code
-        )
-),
-
--- Of a receipt that was judged anew, each row has a twin: has it become another product, or another number of pieces?
--- Kept, so that it is joined in one go: a submission has no index by its rows.
-twin as materialized (
-    select
-        changed.agency_code,
-        side.is_after,
+        demand_line.receipt_no,
         demand_line.member,
         demand_line.sheet,
         demand_line.row_number,
         demand_line.product_id,
-        coalesce(demand_line.pieces_per_unit, 0) as pieces_per_unit
-    from city_order.input_change as changed
-    cross join lateral (
-        values (changed.submission_before, true), (changed.submission_after, false)
-    ) as side (submission_id, is_after)
-    inner join core.demand_line using (submission_id)
-    where
-        changed.release_id = %(release_id)s and %(base_release_id)s::bigint is not null
-        and changed.cause in ('changed_rule', 'changed_reference')
+        demand_line.pieces_per_unit,
+        demand_line.need_kind,
+        demand_line.stock,
+        demand_line.contracted,
+        demand_line.unit_price_rub,
+        nullif(demand_line.demand_2026, 0) as demand_2026,
+        nullif(demand_line.demand_2027, 0) as demand_2027,
+        nullif(demand_line.demand_2028, 0) as demand_2028,
+        nullif(demand_line.demand_2029, 0) as demand_2029,
+        nullif(demand_line.demand_2030, 0) as demand_2030,
+        nullif(demand_line.demand_2031, 0) as demand_2031,
+        nullif(demand_line.demand_2032, 0) as demand_2032,
+        nullif(demand_line.demand_2033, 0) as demand_2033,
+        nullif(demand_line.demand_2034, 0) as demand_2034,
+        nullif(demand_line.demand_2035, 0) as demand_2035
+    from side
+    inner join core.demand_line
+        on
+            side.submission_id = demand_line.submission_id
+            and coalesce(side.product_id = demand_line.product_id, true)
+    where (%(touched)s::text[] is null or demand_line.product_id = any(%(touched)s::text[]))
+),
+
+-- Of a receipt that was judged anew, each row has a twin: has it become another product, or another number of pieces?
+-- Kept, so that it is joined in one go: a submission has no index by its rows. No row has two twins, or it would count
+-- twice.
+twin as materialized (
+    select
+        agency_code,
+        not is_after as is_after,
+        receipt_no,
+        member,
+        sheet,
+        row_number,
+        min(product_id) as product_id,
+        min(coalesce(pieces_per_unit, 0)) as pieces_per_unit
+    from line
+    where cause in ('changed_rule', 'changed_reference')
+    group by agency_code, is_after, receipt_no, member, sheet, row_number
+),
+
+-- The lines that count, those before and those after.
+counted as (
+    select
+        line.*,
+        coalesce(line.need_kind, 'not_stated') as kind_counted
+    from line
+    left join left_to_others
+        on
+            line.agency_code = left_to_others.agency_code and line.product_id = left_to_others.product_id
+            and line.is_after = left_to_others.is_after
+    where line.pieces_per_unit is not null and left_to_others.product_id is null
+),
+
+-- Where all lines are judged anew, most are as they were: what is the same is not added up.
+differing as (
+    select
+        agency_code,
+        product_id
+    from counted
+    cross join lateral hash_record_extended(
+        row(
+            pieces_per_unit, kind_counted, stock, contracted, unit_price_rub, demand_2026, demand_2027, demand_2028,
+            demand_2029, demand_2030, demand_2031, demand_2032, demand_2033, demand_2034, demand_2035
+        ), 0
+    ) as content
+    group by agency_code, product_id
+    having sum(content) filter (where not is_after) is distinct from sum(content) filter (where is_after)
 ),
 
 explained as (
     select
-        line.*,
-        twin.product_id <> line.product_id as is_mapped_anew,
-        twin.pieces_per_unit <> line.pieces_per_unit as is_measured_anew
-    from line
+        counted.*,
+        twin.product_id <> counted.product_id as is_mapped_anew,
+        twin.pieces_per_unit <> counted.pieces_per_unit as is_measured_anew
+    from counted
+    inner join differing using (agency_code, product_id)
     left join twin
         on
-            line.agency_code = twin.agency_code and line.is_after = twin.is_after
-            and line.member = twin.member and line.sheet = twin.sheet and line.row_number = twin.row_number
-    left join twice_before
-        on line.agency_code = twice_before.agency_code and line.product_id = twice_before.product_id
-        and not line.is_after
-    left join twice_after
-        on line.agency_code = twice_after.agency_code and line.product_id = twice_after.product_id
-        and line.is_after
-    where
-        line.pieces_per_unit is not null
-        and twice_before.product_id is null and twice_after.product_id is null
+            counted.agency_code = twin.agency_code and counted.is_after = twin.is_after
+            and counted.receipt_no = twin.receipt_no and counted.member = twin.member and counted.sheet = twin.sheet
+            and counted.row_number = twin.row_number
 ),
 
-agency_need as (
+agency_cause as (
     select
         agency_code,
         product_id,
+        min(kind_counted) <> max(kind_counted) as has_kinds,
         case
             when bool_or(is_mapped_anew) then 'changed_mapping'
             when bool_or(is_measured_anew) then 'changed_unit'
             else min(cause)
-        end as cause,
-        coalesce(sum(demand_2026 * pieces_per_unit) filter (where not is_after), 0) as before_2026,
-        coalesce(sum(demand_2027 * pieces_per_unit) filter (where not is_after), 0) as before_2027,
-        coalesce(sum(demand_2028 * pieces_per_unit) filter (where not is_after), 0) as before_2028,
-        coalesce(sum(demand_2029 * pieces_per_unit) filter (where not is_after), 0) as before_2029,
-        coalesce(sum(demand_2030 * pieces_per_unit) filter (where not is_after), 0) as before_2030,
-        coalesce(sum(demand_2031 * pieces_per_unit) filter (where not is_after), 0) as before_2031,
-        coalesce(sum(demand_2032 * pieces_per_unit) filter (where not is_after), 0) as before_2032,
-        coalesce(sum(demand_2033 * pieces_per_unit) filter (where not is_after), 0) as before_2033,
-        coalesce(sum(demand_2034 * pieces_per_unit) filter (where not is_after), 0) as before_2034,
-        coalesce(sum(demand_2035 * pieces_per_unit) filter (where not is_after), 0) as before_2035,
-        coalesce(sum(demand_2026 * pieces_per_unit) filter (where is_after), 0) as after_2026,
-        coalesce(sum(demand_2027 * pieces_per_unit) filter (where is_after), 0) as after_2027,
-        coalesce(sum(demand_2028 * pieces_per_unit) filter (where is_after), 0) as after_2028,
-        coalesce(sum(demand_2029 * pieces_per_unit) filter (where is_after), 0) as after_2029,
-        coalesce(sum(demand_2030 * pieces_per_unit) filter (where is_after), 0) as after_2030,
-        coalesce(sum(demand_2031 * pieces_per_unit) filter (where is_after), 0) as after_2031,
-        coalesce(sum(demand_2032 * pieces_per_unit) filter (where is_after), 0) as after_2032,
-        coalesce(sum(demand_2033 * pieces_per_unit) filter (where is_after), 0) as after_2033,
-        coalesce(sum(demand_2034 * pieces_per_unit) filter (where is_after), 0) as after_2034,
-        coalesce(sum(demand_2035 * pieces_per_unit) filter (where is_after), 0) as after_2035
+        end as cause
     from explained
     group by agency_code, product_id
+),
+
+-- As the order counts it: each line's sum is rounded to kopecks.
+agency_need as (
+    select
+        agency_code,
+        product_id,
+        is_after,
+        coalesce(sum(stock * pieces_per_unit), 0) + coalesce(sum(contracted * pieces_per_unit), 0) as in_hand,
+        coalesce(sum(demand_2026 * pieces_per_unit), 0) as gross_2026,
+        coalesce(sum(demand_2027 * pieces_per_unit), 0) as gross_2027,
+        coalesce(sum(demand_2028 * pieces_per_unit), 0) as gross_2028,
+        coalesce(sum(demand_2029 * pieces_per_unit), 0) as gross_2029,
+        coalesce(sum(demand_2030 * pieces_per_unit), 0) as gross_2030,
+        coalesce(sum(demand_2031 * pieces_per_unit), 0) as gross_2031,
+        coalesce(sum(demand_2032 * pieces_per_unit), 0) as gross_2032,
+        coalesce(sum(demand_2033 * pieces_per_unit), 0) as gross_2033,
+        coalesce(sum(demand_2034 * pieces_per_unit), 0) as gross_2034,
+        coalesce(sum(demand_2035 * pieces_per_unit), 0) as gross_2035,
+        sum(round(demand_2026 * unit_price_rub, 2)) as rub_2026,
+        sum(round(demand_2027 * unit_price_rub, 2)) as rub_2027,
+        sum(round(demand_2028 * unit_price_rub, 2)) as rub_2028,
+        sum(round(demand_2029 * unit_price_rub, 2)) as rub_2029,
+        sum(round(demand_2030 * unit_price_rub, 2)) as rub_2030,
+        sum(round(demand_2031 * unit_price_rub, 2)) as rub_2031,
+        sum(round(demand_2032 * unit_price_rub, 2)) as rub_2032,
+        sum(round(demand_2033 * unit_price_rub, 2)) as rub_2033,
+        sum(round(demand_2034 * unit_price_rub, 2)) as rub_2034,
+        sum(round(demand_2035 * unit_price_rub, 2)) as rub_2035
+    from explained
+    group by agency_code, product_id, is_after
+),
+
+-- used_2028 is what the years up to 2028 use up of all that the agency has in hand.
+agency_stock as (
+    select
+        agency_need.*,
+        least(gross_2026, in_hand) as used_2026,
+        least(gross_2026 + gross_2027, in_hand) as used_2027,
+        least(gross_2026 + gross_2027 + gross_2028, in_hand) as used_2028,
+        least(gross_2026 + gross_2027 + gross_2028 + gross_2029, in_hand) as used_2029,
+        least(gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030, in_hand) as used_2030,
+        least(
+            gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
+            + gross_2031, in_hand
+        ) as used_2031,
+        least(
+            gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
+            + gross_2031 + gross_2032, in_hand
+        ) as used_2032,
+        least(
+            gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
+            + gross_2031 + gross_2032 + gross_2033, in_hand
+        ) as used_2033,
+        least(
+            gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
+            + gross_2031 + gross_2032 + gross_2033 + gross_2034, in_hand
+        ) as used_2034,
+        least(
+            gross_2026 + gross_2027 + gross_2028 + gross_2029 + gross_2030
+            + gross_2031 + gross_2032 + gross_2033 + gross_2034 + gross_2035, in_hand
+        ) as used_2035
+    from agency_need
+),
+
+before_and_after as (
+    select
+        agency_cause.*,
+        need.year,
+        coalesce(need.gross_before, 0) as gross_before,
+        coalesce(need.gross_after, 0) as gross_after,
+        coalesce(need.gross_before - need.used_before + need.used_up_before, 0) as net_before,
+        coalesce(need.gross_after - need.used_after + need.used_up_after, 0) as net_after,
+        need.rub_before * 100 as amount_before_kopecks,
+        need.rub_after * 100 as amount_after_kopecks
+    from agency_cause
+    left join agency_stock as before
+        on
+            agency_cause.agency_code = before.agency_code and agency_cause.product_id = before.product_id
+            and not before.is_after
+    left join agency_stock as after
+        on
+            agency_cause.agency_code = after.agency_code and agency_cause.product_id = after.product_id
+            and after.is_after
+    cross join lateral (
+        values
+        (
+            2026, before.gross_2026, before.used_2026, 0, before.rub_2026,
+            after.gross_2026, after.used_2026, 0, after.rub_2026
+        ),
+        (
+            2027, before.gross_2027, before.used_2027, before.used_2026, before.rub_2027,
+            after.gross_2027, after.used_2027, after.used_2026, after.rub_2027
+        ),
+        (
+            2028, before.gross_2028, before.used_2028, before.used_2027, before.rub_2028,
+            after.gross_2028, after.used_2028, after.used_2027, after.rub_2028
+        ),
+        (
+            2029, before.gross_2029, before.used_2029, before.used_2028, before.rub_2029,
+            after.gross_2029, after.used_2029, after.used_2028, after.rub_2029
+        ),
+        (
+            2030, before.gross_2030, before.used_2030, before.used_2029, before.rub_2030,
+            after.gross_2030, after.used_2030, after.used_2029, after.rub_2030
+        ),
+        (
+            2031, before.gross_2031, before.used_2031, before.used_2030, before.rub_2031,
+            after.gross_2031, after.used_2031, after.used_2030, after.rub_2031
+        ),
+        (
+            2032, before.gross_2032, before.used_2032, before.used_2031, before.rub_2032,
+            after.gross_2032, after.used_2032, after.used_2031, after.rub_2032
+        ),
+        (
+            2033, before.gross_2033, before.used_2033, before.used_2032, before.rub_2033,
+            after.gross_2033, after.used_2033, after.used_2032, after.rub_2033
+        ),
+        (
+            2034, before.gross_2034, before.used_2034, before.used_2033, before.rub_2034,
+            after.gross_2034, after.used_2034, after.used_2033, after.rub_2034
+        ),
+        (
+            2035, before.gross_2035, before.used_2035, before.used_2034, before.rub_2035,
+            after.gross_2035, after.used_2035, after.used_2034, after.rub_2035
+        )
+    ) as need (
+        year, gross_before, used_before, used_up_before, rub_before, gross_after, used_after, used_up_after, rub_after
+    )
+),
+
+-- Pieces more or fewer of each kind of need.
+kind_need as (
+    select
+        agency_code,
+        product_id,
+        explained.kind_counted,
+        coalesce(sum(demand_2026 * pieces_per_unit * case when is_after then 1 else -1 end), 0) as more_2026,
+        coalesce(sum(demand_2027 * pieces_per_unit * case when is_after then 1 else -1 end), 0) as more_2027,
+        coalesce(sum(demand_2028 * pieces_per_unit * case when is_after then 1 else -1 end), 0) as more_2028,
+        coalesce(sum(demand_2029 * pieces_per_unit * case when is_after then 1 else -1 end), 0) as more_2029,
+        coalesce(sum(demand_2030 * pieces_per_unit * case when is_after then 1 else -1 end), 0) as more_2030,
+        coalesce(sum(demand_2031 * pieces_per_unit * case when is_after then 1 else -1 end), 0) as more_2031,
+        coalesce(sum(demand_2032 * pieces_per_unit * case when is_after then 1 else -1 end), 0) as more_2032,
+        coalesce(sum(demand_2033 * pieces_per_unit * case when is_after then 1 else -1 end), 0) as more_2033,
+        coalesce(sum(demand_2034 * pieces_per_unit * case when is_after then 1 else -1 end), 0) as more_2034,
+        coalesce(sum(demand_2035 * pieces_per_unit * case when is_after then 1 else -1 end), 0) as more_2035
+    from explained
+    inner join agency_cause using (agency_code, product_id)
+    where agency_cause.has_kinds
+    group by agency_code, product_id, explained.kind_counted
+),
+
+-- What one kind has lost and another has won.
+other_kind as (
+    select
+        kind_need.agency_code,
+        kind_need.product_id,
+        need.year,
+        least(sum(greatest(need.more, 0)), sum(greatest(-need.more, 0))) as quantity
+    from kind_need
+    cross join lateral (
+        values
+        (2026, more_2026),
+        (2027, more_2027),
+        (2028, more_2028),
+        (2029, more_2029),
+        (2030, more_2030),
+        (2031, more_2031),
+        (2032, more_2032),
+        (2033, more_2033),
+        (2034, more_2034),
+        (2035, more_2035)
+    ) as need (year, more)
+    group by kind_need.agency_code, kind_need.product_id, need.year
+),
+
+of_agencies as (
+    select
+        before_and_after.*,
+        coalesce(other_kind.quantity, 0) as other_kind_quantity
+    from before_and_after
+    left join other_kind using (agency_code, product_id, year)
+    where
+        before_and_after.gross_before <> before_and_after.gross_after
+        or before_and_after.net_before <> before_and_after.net_after
+        or before_and_after.amount_before_kopecks is distinct from before_and_after.amount_after_kopecks
+        or other_kind.quantity > 0
+),
+
+-- If the models are others, what is left of an order line without the agencies that change may differ, too.
+model as (
+    select sql_version <> %(sql_version)s as is_other
+    from city_order.release
+    where release_id = %(base_release_id)s
+),
+
+line_before as (
+    select *
+    from city_order.order_line
+    where
+        release_id = %(base_release_id)s and (select model.is_other from model)
+        and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
+),
+
+line_after as (
+    select *
+    from city_order.order_line_version
+    where release_id = %(release_id)s and (select model.is_other from model)
+),
+
+all_agencies as (
+    select
+        product_id,
+        unit,
+        year,
+        coalesce(line_before.gross_quantity, 0) as gross_before,
+        coalesce(line_after.gross_quantity, 0) as gross_after,
+        coalesce(line_before.net_quantity, 0) as net_before,
+        coalesce(line_after.net_quantity, 0) as net_after,
+        line_before.amount_kopecks as amount_before_kopecks,
+        line_after.amount_kopecks as amount_after_kopecks
+    from line_before
+    full join line_after using (product_id, unit, year)
+),
+
+changing as (
+    select
+        product_id,
+        year,
+        sum(gross_before) as gross_before,
+        sum(gross_after) as gross_after,
+        sum(net_before) as net_before,
+        sum(net_after) as net_after,
+        sum(amount_before_kopecks) as amount_before_kopecks,
+        sum(amount_after_kopecks) as amount_after_kopecks
+    from of_agencies
+    group by product_id, year
+),
+
+of_models as (
+    select
+        all_agencies.product_id,
+        all_agencies.year,
+        all_agencies.gross_before - coalesce(changing.gross_before, 0) as gross_before,
+        all_agencies.gross_after - coalesce(changing.gross_after, 0) as gross_after,
+        all_agencies.net_before - coalesce(changing.net_before, 0) as net_before,
+        all_agencies.net_after - coalesce(changing.net_after, 0) as net_after,
+        all_agencies.amount_before_kopecks - coalesce(changing.amount_before_kopecks, 0) as amount_before_kopecks,
+        all_agencies.amount_after_kopecks - coalesce(changing.amount_after_kopecks, 0) as amount_after_kopecks
+    from all_agencies
+    left join changing using (product_id, year)
 )
 
 select
     %(release_id)s as release_id,
-    agency_need.product_id,
+    product_id,
     '796' as unit,
-    need.year,
-    agency_need.agency_code,
-    agency_need.cause,
-    need.gross_before,
-    need.gross_after
-from agency_need
-cross join lateral (
-    values
-    (2026, before_2026, after_2026),
-    (2027, before_2027, after_2027),
-    (2028, before_2028, after_2028),
-    (2029, before_2029, after_2029),
-    (2030, before_2030, after_2030),
-    (2031, before_2031, after_2031),
-    (2032, before_2032, after_2032),
-    (2033, before_2033, after_2033),
-    (2034, before_2034, after_2034),
-    (2035, before_2035, after_2035)
-) as need (year, gross_before, gross_after)
-where need.gross_before <> need.gross_after
+    year,
+    agency_code,
+    cause,
+    gross_before,
+    gross_after,
+    net_before,
+    net_after,
+    amount_before_kopecks,
+    amount_after_kopecks,
+    other_kind_quantity
+from of_agencies
+union all
+select
+    %(release_id)s as release_id,
+    product_id,
+    '796' as unit,
+    year,
+    null as agency_code,
+    'changed_model' as cause,
+    gross_before,
+    gross_after,
+    net_before,
+    net_after,
+    amount_before_kopecks,
+    amount_after_kopecks,
+    0 as other_kind_quantity
+from of_models
+where
+    gross_before <> gross_after or net_before <> net_after
+    or coalesce(amount_before_kopecks, 0) <> coalesce(amount_after_kopecks, 0)

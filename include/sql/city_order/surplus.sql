@@ -1,5 +1,5 @@
 -- Stock and contracts beyond all that an agency asks for in the years of the horizon. It is shown, and given to nobody.
--- What an agency has that asks for what a subordinate asks for is left to the subordinate, as its demand is.
+-- What an agency has that asks for what those below it ask for is left to these, as its demand is.
 -- Grain: agency_code, product_id, unit.  Reads: city_order.inputs_of, city_order.double_counting_version,
 -- core.demand_line.
 with

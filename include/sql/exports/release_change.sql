@@ -11,7 +11,12 @@ changed as (
         cause,
         sum(gross_before) as gross_before,
         sum(gross_after) as gross_after,
-        count(*) as agencies
+        sum(net_before) as net_before,
+        sum(net_after) as net_after,
+        sum(amount_before_kopecks) / 100 as amount_before_rub,
+        sum(amount_after_kopecks) / 100 as amount_after_rub,
+        sum(other_kind_quantity) as other_kind_quantity,
+        count(agency_code) as agencies
     from city_order.release_change
     where release_id = %(release_id)s
     group by product_id, unit, year, cause
@@ -27,6 +32,11 @@ select
     changed.cause,
     changed.gross_before,
     changed.gross_after,
+    changed.net_before,
+    changed.net_after,
+    changed.amount_before_rub,
+    changed.amount_after_rub,
+    changed.other_kind_quantity,
     changed.agencies
 from changed
 inner join city_order.release on release.release_id = %(release_id)s

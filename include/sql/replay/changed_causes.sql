@@ -1,5 +1,5 @@
 -- What a release changes against the one that it replaces, by cause; or, with a waiting release that replaces the same
--- one, against that. No release: the replaced one as it is. Pieces of all years.
+-- one, against that. No release: the replaced one as it is. Pieces and kopecks of all years.
 -- Grain: cause.  Reads: city_order.release_change.
 with
 
@@ -9,7 +9,13 @@ changed as (
         agency_code,
         coalesce(release.cause, waiting.cause) as cause,
         coalesce(waiting.gross_after, release.gross_before) as gross_before,
-        coalesce(release.gross_after, waiting.gross_before) as gross_after
+        coalesce(release.gross_after, waiting.gross_before) as gross_after,
+        coalesce(waiting.net_after, release.net_before) as net_before,
+        coalesce(release.net_after, waiting.net_before) as net_after,
+        case when waiting.cause is null then release.amount_before_kopecks else waiting.amount_after_kopecks end
+            as amount_before,
+        case when release.cause is null then waiting.amount_before_kopecks else release.amount_after_kopecks end
+            as amount_after
     from (
         select * from city_order.release_change
         where release_id = %(release_id)s::bigint
@@ -26,8 +32,12 @@ select
     count(distinct product_id) as products,
     count(distinct agency_code) as agencies,
     sum(gross_before) as gross_before,
-    sum(gross_after) as gross_after
+    sum(gross_after) as gross_after,
+    sum(net_before) as net_before,
+    sum(net_after) as net_after,
+    coalesce(sum(amount_before), 0) as amount_before_kopecks,
+    coalesce(sum(amount_after), 0) as amount_after_kopecks
 from changed
-where gross_before <> gross_after
+where gross_before <> gross_after or net_before <> net_after or amount_before is distinct from amount_after
 group by cause
 order by cause

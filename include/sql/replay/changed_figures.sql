@@ -11,7 +11,13 @@ figure as (
         year,
         coalesce(release.cause, waiting.cause) as cause,
         coalesce(waiting.gross_after, release.gross_before) as gross_before,
-        coalesce(release.gross_after, waiting.gross_before) as gross_after
+        coalesce(release.gross_after, waiting.gross_before) as gross_after,
+        coalesce(waiting.net_after, release.net_before) as net_before,
+        coalesce(release.net_after, waiting.net_before) as net_after,
+        case when waiting.cause is null then release.amount_before_kopecks else waiting.amount_after_kopecks end
+            as amount_before,
+        case when release.cause is null then waiting.amount_before_kopecks else release.amount_after_kopecks end
+            as amount_after
     from (
         select * from city_order.release_change
         where release_id = %(release_id)s::bigint
@@ -30,9 +36,13 @@ changed as (
         cause,
         count(*) as agencies,
         sum(gross_before) as gross_before,
-        sum(gross_after) as gross_after
+        sum(gross_after) as gross_after,
+        sum(net_before) as net_before,
+        sum(net_after) as net_after,
+        coalesce(sum(amount_before), 0) as amount_before_kopecks,
+        coalesce(sum(amount_after), 0) as amount_after_kopecks
     from figure
-    where gross_before <> gross_after
+    where gross_before <> gross_after or net_before <> net_after or amount_before is distinct from amount_after
     group by product_id, unit, year, cause
 )
 
@@ -48,5 +58,7 @@ left join city_order.product as before
 left join city_order.product as replaced
     on replaced.release_id = %(replaces_release_id)s::bigint and replaced.product_id = changed.product_id
 order by
-    abs(changed.gross_after - changed.gross_before) desc, changed.product_id asc, changed.unit asc,
-    changed.year asc, changed.cause asc
+    abs(changed.gross_after - changed.gross_before) desc,
+    abs(changed.net_after - changed.net_before) desc,
+    abs(changed.amount_after_kopecks - changed.amount_before_kopecks) desc,
+    changed.product_id asc, changed.unit asc, changed.year asc, changed.cause asc
