@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down nightly backfill replay dsn form check brake lift-brake roll-back proposals backup restore upgrade rotate test test-fast faults bench lint docs constraints
+.PHONY: help demo up down nightly backfill replay dsn form check brake lift-brake roll-back reconcile proposals backup restore upgrade rotate test test-fast faults bench lint docs constraints
 
 help:  ## list the targets
 	@echo "City Order: make <target>"
@@ -57,6 +57,9 @@ lift-brake: $(INSTALLED)  ## let releases of a survey be published again: SURVEY
 roll-back: $(INSTALLED)  ## let readers see again what a release said: SURVEY=code RELEASE=number REASON="why" [WHO=name]
 	@test -n "$(SURVEY)" -a -n "$(RELEASE)" -a -n "$$REASON" || { echo 'Say which survey, to which release, and why: make roll-back SURVEY=ecb-2026 RELEASE=12 REASON="wrong prices"' >&2; exit 2; }
 	@$(PLATFORM) roll-back --survey "$(SURVEY)" --release "$(RELEASE)" --reason "$$REASON" --who "$$WHO"
+
+reconcile: $(INSTALLED)  ## recount what is published from all accepted lines, and say what differs: [SURVEY=code]
+	@$(PLATFORM) reconcile --survey "$(SURVEY)"
 
 proposals: $(INSTALLED)  ## list names that nobody knows beside those they look like: SURVEY=code [TO=file.csv]
 	@test -n "$(SURVEY)" || { echo "Say which survey's: make proposals SURVEY=ecb-2026" >&2; exit 2; }

@@ -1,8 +1,9 @@
 """Build the city order of one survey, hold it against the laws, let readers see it, and hand it out.
 
 **One run is one survey**: its partition key is the survey's code. `collect_submissions` wakes a run for every survey
-whose standing answers, rules, references or models differ from those of its published release. By hand: trigger this
-DAG with the survey's code as partition key (`ecb-2026`).
+whose standing answers, rules, references or models differ from those of its published release, or that still asks a
+person about what was taken back: `build` ends such a question. By hand: trigger this DAG with the survey's code as
+partition key (`ecb-2026`).
 
 | task | does | then |
 |---|---|---|

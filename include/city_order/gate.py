@@ -14,6 +14,13 @@ from include.city_order.vocabulary import DECISION_PATIENCE
 #: So many changes of each cause, and so many agencies, does a question show.
 CHANGES_SHOWN = 5
 
+#: What a release changes of the one that it replaces: the column of city_order.release with the share → of what it is.
+SHARES = {
+    "changed_gross_share": "gross pieces",
+    "changed_lines_share": "order lines",
+    "changed_amount_share": "amount",
+}
+
 
 class Held(Exception):
     """A release may not be published as things stand. The message says why, and who may do what."""
@@ -61,7 +68,10 @@ def lift_brake(dsn: str, survey_code: str, who: str) -> str:
         )
         if not cursor.rowcount:
             raise LookupError(f"No brake is set on {survey_code}.")
-    return f"The brake on {survey_code} is lifted by {who}: the next build publishes what stands."
+    return (
+        f"The brake on {survey_code} is lifted by {who}: "
+        "the next build publishes what stands, or asks first if it changes much."
+    )
 
 
 def let_wait(cursor: Cursor, release: Mapping[str, Any]) -> None:
@@ -71,18 +81,27 @@ def let_wait(cursor: Cursor, release: Mapping[str, Any]) -> None:
     # a later one was audited before it.
     warehouse.lock(cursor, f"ask about {release['survey_code']}")
     cursor.execute(
+        "select max(release_id) from city_order.release where survey_code = %s and status <> 'draft'",
+        (release["survey_code"],),
+    )
+    ((latest,),) = cursor.fetchall()
+    end_questions(cursor, release["survey_code"], but=latest)
+
+
+def end_questions(cursor: Cursor, survey_code: str, *, but: int | None) -> list[int]:
+    """End a survey's open questions as overtaken, but one; returns the releases that they were about."""
+    cursor.execute(
         """
         update city_order.approval set decision = 'overtaken', decided_at = now()
         from city_order.release
         where
-            approval.release_id = release.release_id and release.survey_code = %(survey_code)s
-            and approval.decision is null and approval.release_id < (
-                select max(audited.release_id) from city_order.release as audited
-                where audited.survey_code = %(survey_code)s and audited.status <> 'draft'
-            )
+            approval.release_id = release.release_id and release.survey_code = %s
+            and approval.decision is null and approval.release_id is distinct from %s
+        returning approval.release_id
         """,
-        release,
+        (survey_code, but),
     )
+    return [release_id for (release_id,) in cursor.fetchall()]
 
 
 def _ask_if_much_changes(cursor: Cursor, release: Mapping[str, Any]) -> None:
@@ -90,14 +109,13 @@ def _ask_if_much_changes(cursor: Cursor, release: Mapping[str, Any]) -> None:
     ((limit,),) = cursor.fetchall()
     if release["rolled_back_to_release_id"] or limit is None:
         return
-    changed = (("gross pieces", release["changed_gross_share"]), ("order lines", release["changed_lines_share"]))
-    why = [f"{_percent(share)} of the {what}" for what, share in changed if share is not None and share > limit]
-    if why:
+    changed = [(release[column], what) for column, what in SHARES.items() if release[column] is not None]
+    if why := [f"{_percent(share)} of the {what}" for share, what in changed if share > limit]:
         cursor.execute(
             "insert into city_order.approval (release_id, why) values (%s, %s) on conflict do nothing",
             (
                 release["release_id"],
-                f"It changes {' and '.join(why)} of release {release['replaces_release_id']}; "
+                f"It changes {_listed(why)} of release {release['replaces_release_id']}; "
                 f"{release['survey_code']} lets {_percent(limit)} pass by itself.",
             ),
         )
@@ -109,12 +127,17 @@ def waiting(dsn: str) -> list[dict[str, Any]]:
     Each has release_id, survey_code, why, asked_at; and asked_in_run, None until a run of `approve_release` asks.
     """
     with warehouse.transaction(dsn) as cursor:
-        cursor.execute(
-            "select approval.release_id, release.survey_code, approval.why, approval.asked_at, approval.asked_in_run"
-            " from city_order.approval inner join city_order.release using (release_id)"
-            " where approval.decision is null and release.status = 'audited' order by approval.release_id"
-        )
-        return warehouse.rows(cursor)
+        return open_questions(cursor)
+
+
+def open_questions(cursor: Cursor) -> list[dict[str, Any]]:
+    """As `waiting`, in a transaction that is under way."""
+    cursor.execute(
+        "select approval.release_id, release.survey_code, approval.why, approval.asked_at, approval.asked_in_run"
+        " from city_order.approval inner join city_order.release using (release_id)"
+        " where approval.decision is null and release.status = 'audited' order by approval.release_id"
+    )
+    return warehouse.rows(cursor)
 
 
 def key_if_waiting(dsn: str, release_id: int) -> str | None:
@@ -212,7 +235,7 @@ def _decision_in_words(approval: Mapping[str, Any]) -> str:
         "approved": f"was approved by {approval['decided_by']}{said}",
         "declined": f"was declined by {approval['decided_by']}{said}",
         "expired": "was not decided in time",
-        "overtaken": "was overtaken by a later release of its survey before anybody decided",
+        "overtaken": "was overtaken before anybody decided: what it is built from, or would replace, is another by now",
     }
     return f"release {approval['release_id']} {ended[approval['decision']]}"
 
@@ -238,7 +261,7 @@ def demand_free(cursor: Cursor, release: Mapping[str, Any]) -> None:
 _THEN = {
     "declined": "What is published stays until the input changes.",
     "expired": "The next night builds it anew, and asks again.",
-    "overtaken": "The later one counts.",
+    "overtaken": "What stands by now counts.",
 }
 
 
@@ -270,6 +293,11 @@ def demand_told(**texts: str) -> None:
     for name, text in texts.items():
         if not text.strip():
             raise ValueError(f"Say {name}: it is recorded.")
+
+
+def _listed(words: list[str]) -> str:
+    """Like "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _percent(share: Decimal) -> str:

@@ -132,7 +132,7 @@ def asked_replay(context: Any) -> Iterator[Asked]:
 
 
 def announce_demand(outlet_events: Any) -> list[str]:
-    """Wake one build per survey whose standing input differs from its release; returns the surveys."""
+    """Wake one build per survey whose input differs from its release, or that asks in vain; returns the surveys."""
     from include.city_order import orders
 
     surveys = orders.surveys_to_build(dsn("ingest"))

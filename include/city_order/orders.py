@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from psycopg2 import sql
@@ -34,13 +35,19 @@ class Overtaken(Exception):
 
 
 def surveys_to_build(dsn: str) -> list[str]:
-    """Codes of the surveys whose standing input differs from that of their published release.
+    """Codes of the surveys whose standing input differs from that of their published release, or that ask in vain.
 
-    A survey that nobody has answered, and that has no release, is not among them. Any role of the project may ask.
+    Of the latter nothing is new, but a question about a release of before is open: a build ends it. A survey that
+    nobody has answered, and that has no release, is not among them. Any role of the project may ask.
     """
     with warehouse.transaction(dsn) as cursor:
         surveys = releases.survey_inputs(cursor)
-    return [survey["survey_code"] for survey in surveys if releases.has_something_new(survey)]
+        asking = {question["survey_code"] for question in gate.open_questions(cursor)}
+    return [
+        survey["survey_code"]
+        for survey in surveys
+        if releases.has_something_new(survey) or survey["survey_code"] in asking
+    ]
 
 
 def held(dsn: str) -> dict[str, str]:
@@ -65,12 +72,18 @@ def held(dsn: str) -> dict[str, str]:
 def build(dsn: str, survey_code: str) -> int | None:
     """Build a draft of the survey's order; return its number, or None if the published release already says it all.
 
-    A draft that an interrupted run has left is taken up again, if input, base and code are the same. If the input
-    is new but no figure changes, the published release stays, and the input is remembered as confirming it.
+    A draft that an interrupted run has left is taken up again, if input, base and code are the same; what a person is
+    or was asked about, whatever the code. If the input is new but no figure changes, the published release stays, and
+    the input is remembered as confirming it. Questions about what stands no more end.
     Raises LookupError if the warehouse knows no such survey.
     """
     with _snapshot_of_builds(dsn, survey_code) as cursor:
-        return _build(cursor, releases.survey_input(cursor, survey_code))
+        release_id = _build(cursor, releases.survey_input(cursor, survey_code))
+        # A draft ends the questions before it when it passes its audit.
+        if release_id is None or releases.release(cursor, release_id)["status"] == ReleaseStatus.AUDITED:
+            for ended in gate.end_questions(cursor, survey_code, but=release_id):
+                log.info("Nobody need decide about release %s of %s any more.", ended, survey_code)
+    return release_id
 
 
 def rehearse(dsn: str, survey_code: str) -> int | None:
@@ -232,6 +245,20 @@ def rebuild(dsn: str, release_id: int) -> str:
         return releases.figures_digest(cursor, draft_id)
 
 
+def reconcilable(dsn: str) -> dict[str, tuple[int, bool]]:
+    """The published release of each survey that has one, and whether its figures are by the models of today.
+
+    Of another, `reconcile` compares no figures. Any role of the project may ask.
+    """
+    with warehouse.transaction(dsn) as cursor:
+        cursor.execute(
+            "select release.survey_code, release.release_id, release.sql_version"
+            " from city_order.published_release inner join city_order.release using (release_id)"
+            " order by release.survey_code"
+        )
+        return {survey: (release_id, models == releases.sql_version()) for survey, release_id, models in cursor}
+
+
 def reconcile(dsn: str, survey_code: str) -> dict[str, str]:
     """Recount a survey's published release from all accepted lines; what differs, by what was compared.
 
@@ -311,22 +338,28 @@ def _draft(survey: dict[str, Any], base: dict[str, Any] | None) -> dict[str, Any
 def _left_unpublished(cursor: Cursor, draft: dict[str, Any]) -> int | None:
     """The release that an interrupted or refused run built of the same input, on the same base, by the same code.
 
-    One about which nobody decided while it could be is left as it is: a new one asks again.
+    What a person is asked about, or has decided, is not asked again for other code. One about which nobody decided
+    while it could be is left as it is: a new one asks again.
     """
     cursor.execute(
         """
-        select max(release_id) from city_order.release
+        select release_id
+        from city_order.release
+        left join city_order.approval using (release_id)
         where
             survey_code = %(survey_code)s and status in ('draft', 'audited') and rolled_back_to_release_id is null
-            and input_fingerprint = %(input_fingerprint)s and code_version = %(code_version)s
+            and input_fingerprint = %(input_fingerprint)s
             and replaces_release_id is not distinct from %(replaces_release_id)s
-            and release_id not in (
-                select release_id from city_order.approval where decision in ('expired', 'overtaken')
-            )
+            and case
+                when approval.release_id is null then code_version = %(code_version)s
+                else coalesce(approval.decision in ('approved', 'declined'), true)
+            end
+        order by approval.release_id is null, release_id desc
+        limit 1
         """,
         draft,
     )
-    return _only_value(cursor)
+    return next((release_id for (release_id,) in cursor.fetchall()), None)
 
 
 def _comparable_figures(cursor: Cursor, release: dict[str, Any]) -> str:
@@ -497,22 +530,26 @@ def _complete(cursor: Cursor, release_id: int, base: dict[str, Any] | None) -> s
         figures = releases.figures_digest(cursor, release_id)
     else:
         figures = releases.figures_after(cursor, base, release_id, touched)
+    base_amount = _amount(cursor, base) if base else 0
     parameters = {
         "release_id": release_id,
         "survey_code": draft["survey_code"],
         "base_release_id": base["release_id"] if base else None,
         "count_base": base is not None and base["order_lines"] is None,
         "kept": base["order_lines"] if base and touched is not None else 0,
+        "base_amount_kopecks": base_amount,
+        "kept_amount": base_amount if touched is not None else 0,
         "touched": touched,
     }
     cursor.execute(warehouse.statement("orders/changed_share"), parameters)
-    shares = next(iter(warehouse.rows(cursor)), {"changed_gross_share": None, "changed_lines_share": None})
+    shares = next(iter(warehouse.rows(cursor)), dict.fromkeys(gate.SHARES))
     cursor.execute(
         """
         update city_order.release set
             figures_sha256 = %(figures)s,
             changed_gross_share = %(changed_gross_share)s,
             changed_lines_share = %(changed_lines_share)s,
+            changed_amount_share = %(changed_amount_share)s,
             roster_agencies = (select count(*) from reference.roster where survey_code = %(survey_code)s),
             answered_agencies = (
                 select count(*)
@@ -525,12 +562,30 @@ def _complete(cursor: Cursor, release_id: int, base: dict[str, Any] | None) -> s
             ) - (
                 select count(*) from city_order.order_line
                 where release_id = %(base_release_id)s and product_id = any(%(touched)s::text[])
+            ),
+            amount_kopecks = %(kept_amount)s + (
+                select coalesce(sum(amount_kopecks), 0)
+                from city_order.order_line_version where release_id = %(release_id)s
+            ) - (
+                select coalesce(sum(amount_kopecks), 0) from city_order.order_line
+                where release_id = %(base_release_id)s and product_id = any(%(touched)s::text[])
             )
         where release_id = %(release_id)s
         """,
         {**parameters, **shares, "figures": figures},
     )
     return figures
+
+
+def _amount(cursor: Cursor, release: dict[str, Any]) -> Decimal:
+    """What a release's order lines come to, in kopecks; counted, if it is older than that it is recorded."""
+    if release["amount_kopecks"] is None:
+        cursor.execute(
+            "select coalesce(sum(amount_kopecks), 0) from city_order.order_line where release_id = %s",
+            (release["release_id"],),
+        )
+        return _only_value(cursor)
+    return release["amount_kopecks"]
 
 
 def _move(cursor: Cursor, release_id: int, status: ReleaseStatus) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -20,6 +21,8 @@ _BETWEEN = ":"
 LONGEST_NAME = 80
 #: Why a person declined is worth reading whole.
 LONGEST_COMMENT = 400
+
+_KOPECKS_OF_A_MILLION_RUB = 100_000_000
 
 
 def key(survey_code: str, release_id: int) -> str:
@@ -58,6 +61,7 @@ def body(
         "|---|---:|---:|",
         f"| pieces, all years | {_number(release['pieces_before'])} | {_number(release['pieces'])} |",
         f"| order lines | {_number(release['order_lines_before'])} | {_number(release['order_lines'])} |",
+        *_amount(release),
         f"| agencies that answered | {_answered(release, '_before')} | {_answered(release, '')} |",
     ]
     causes = [_cause(list(rows)) for _, rows in groupby(changes_by_cause, key=lambda change: change["cause"])]
@@ -73,7 +77,8 @@ def body(
         "**Approve** publishes the release, for readers, manufacturers and in files. **Reject** leaves it audited, and "
         f"what is published stays until the input changes. Without an answer within {DECISION_PATIENCE.days} days it "
         "is not published; the night after builds anew, and asks again. Once a later release of the survey is audited, "
-        "this question is outdated: an answer then says so, and does nothing.",
+        "or what this one is built from is taken back, this question is outdated: an answer then says so, and does "
+        "nothing.",
     ])  # fmt: skip
 
 
@@ -88,44 +93,66 @@ def as_code(text: str, longest: int = LONGEST_NAME) -> str:
 def _cause(changes: list[Mapping[str, Any]]) -> str:
     of = changes[0]
     more = of["products"] - len(changes)
+    priced = _priced(changes)
     rows = [
-        "| product | agencies | pieces before | after | change |",
-        "|---|---:|---:|---:|---:|",
+        f"| product | agencies | pieces before | after | change |{' RUB before | after | change |' if priced else ''}",
+        f"|---|---:|---:|---:|---:|{'---:|---:|---:|' if priced else ''}",
         *(
             f"| {as_code(_name(change))} | {change['agencies']} | {_number(change['gross_before'])} "
             f"| {_number(change['gross_after'])} | {_number(change['gross_after'] - change['gross_before'], '+')} |"
+            + (f" {_rub(before)} | {_rub(after)} | {_rub(after - before, '+')} |" if priced else "")
             for change in changes
+            for before, after in [_kopecks(change)]
         ),
     ]
     left_out = f"\n\n… and {_number(more)} more products" if more else ""
-    title = f"**{of['cause'].replace('_', ' ')}**: {_number(of['products'])} products, {_number(of['pieces'])} pieces"
-    return f"{title}\n\n" + "\n".join(rows) + left_out
+    amount = f", {_rub(of['kopecks'])} RUB" if priced else ""
+    products = f"{_number(of['products'])} products, {_number(of['pieces'])} pieces{amount}"
+    return f"**{of['cause'].replace('_', ' ')}**: {products}\n\n" + "\n".join(rows) + left_out
 
 
 def _by_agency(changes: list[Mapping[str, Any]]) -> list[str]:
     if not changes:
         return []
     more = changes[0]["agencies"] - len(changes)
+    priced = _priced(changes)
     rows = [
-        "| agency | receipt | pieces before | after | ratio |",
-        "|---|---:|---:|---:|---:|",
+        f"| agency | receipt | pieces before | after | ratio |{' RUB before | after | ratio |' if priced else ''}",
+        f"|---|---:|---:|---:|---:|{'---:|---:|---:|' if priced else ''}",
         *(
             f"| {as_code(_joined(change['agency_code'], change['agency_name']))} | {change['receipt_no'] or '–'} "
-            f"| {_number(change['gross_before'])} | {_number(change['gross_after'])} | {_ratio(change)} |"
+            f"| {_number(change['gross_before'])} | {_number(change['gross_after'])} "
+            f"| {_ratio(change['gross_before'], change['gross_after'])} |"
+            + (f" {_rub(before)} | {_rub(after)} | {_ratio(before, after)} |" if priced else "")
             for change in changes
+            for before, after in [_kopecks(change)]
         ),
     ]
     left_out = f"\n\n… and {_number(more)} more agencies" if more else ""
     return [
         "### The biggest changes by agency",
-        "Pieces of what changes, over all products and years; the receipt that stands.",
+        f"Pieces{' and amounts' if priced else ''} of what changes, over all products and years; "
+        "the receipt that stands.",
         "\n".join(rows) + left_out,
     ]
 
 
-def _ratio(change: Mapping[str, Any]) -> str:
-    """Like × 1,000 or × 0.5: a unit slip is seen at a glance."""
-    before, after = change["gross_before"], change["gross_after"]
+def _priced(changes: list[Mapping[str, Any]]) -> bool:
+    """Whether amounts can be told of changes: something of them has a price."""
+    return any(kopecks for change in changes for kopecks in _kopecks(change))
+
+
+def _kopecks(change: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+    """The amount before a change, and after it."""
+    return change["amount_before_kopecks"], change["amount_after_kopecks"]
+
+
+def _rub(kopecks: Decimal, sign: str = "") -> str:
+    return _number(round(kopecks / 100), sign)
+
+
+def _ratio(before: Decimal, after: Decimal) -> str:
+    """Like × 1,000 or × 0.5: a slip of a unit or of a price is seen at a glance."""
     if not before:
         return "–"
     ratio = after / before
@@ -144,6 +171,15 @@ def _name(change: Mapping[str, Any]) -> str:
 
 def _joined(*names: str | None) -> str:
     return ", ".join(filter(None, names))
+
+
+def _amount(release: Mapping[str, Any]) -> list[str]:
+    """The row of the table that tells the amounts; none for an order without any price."""
+    amounts = release["amount_before_kopecks"], release["amount_kopecks"]
+    if not any(amounts):
+        return []
+    before, after = (None if kopecks is None else round(kopecks / _KOPECKS_OF_A_MILLION_RUB, 3) for kopecks in amounts)
+    return [f"| amount, million rub, incl. VAT | {_number(before)} | {_number(after)} |"]
 
 
 def _answered(release: Mapping[str, Any], of: str) -> str:

@@ -75,7 +75,7 @@ class Approval(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    #: The share of the last release that a release may change by itself, in pieces or in order lines; None: any.
+    #: The share of the last release that a release may change by itself, in pieces, order lines or amount; None: any.
     changed_share: float | None = Field(default=0.2, ge=0)
 
 

@@ -53,6 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--who", default="", help="who decides; otherwise the user of this machine")
         if command is not lift_brake:
             command.add_argument("--reason", required=True)
+    reconcile = names.add_parser("reconcile", help="recount what is published from all accepted lines")
+    reconcile.add_argument("--survey", default="", help="all that have a published release, if none is named")
     proposals = names.add_parser("proposals", help="list names that nobody knows beside those they look like")
     proposals.add_argument("--survey", required=True)
     proposals.add_argument("--to", dest="file", default="", metavar="FILE")
@@ -82,6 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
         elif given.command == "roll-back":
             release_id = _number("RELEASE", given.release)
             commands.roll_back(home, given.survey, release_id, given.reason, given.who or getpass.getuser())
+        elif given.command == "reconcile":
+            commands.reconcile(home, given.survey)
         elif given.command == "proposals":
             commands.proposals(home, given.survey, _path(given.file) if given.file else None)
         elif given.command == "backup":

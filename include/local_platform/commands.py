@@ -163,6 +163,15 @@ def roll_back(home: Home, survey_code: str, release_id: int, why: str, who: str)
     print(steering.roll_back(home, survey_code, release_id, why, who))
 
 
+def reconcile(home: Home, survey_code: str) -> None:
+    """Recount what is published of a survey, or of all, from all accepted lines; nothing is changed."""
+    from include.local_platform import reconciling
+
+    _expect_warehouse(home)
+    for told in reconciling.reconcile(home, survey_code):
+        print(told, flush=True)
+
+
 def proposals(home: Home, survey_code: str, to: Path | None) -> None:
     """Print names that nobody knows beside those they look like, and how to decide; nothing is changed."""
     from include.local_platform import review

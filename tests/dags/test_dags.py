@@ -156,6 +156,25 @@ def test_a_question_waits_for_three_days_and_nobody_is_taken_to_have_approved(da
     assert list(ask.params) == ["comment"]
 
 
+def test_an_answer_to_an_outdated_question_ends_its_run_well(dags: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
+    """So does the end of its time."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from include.city_order import gate
+
+    def outdated(*_: Any, **__: Any) -> None:
+        raise gate.Decided("release 7 was overtaken")
+
+    monkeypatch.setattr(gate, "decide", outdated)
+    monkeypatch.setattr(gate, "expire", outdated)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_BUILDER", "postgresql://nobody@127.0.0.1:1/none")
+    decide = dags["approve_release"].get_task("decide").python_callable
+    for person in ({"name": "Иванова"}, None):
+        answer = {"responded_by_user": person, "params_input": {}, "chosen_options": ["Approve"]}
+        with pytest.raises(AirflowSkipException, match="release 7 was overtaken"):
+            decide({"release_id": 7}, answer, dag_run=SimpleNamespace(run_id="a run"))
+
+
 def test_a_replay_is_a_dry_run_unless_somebody_says_otherwise(dags: dict[str, Any]):
     from airflow.sdk.exceptions import AirflowSkipException
 

@@ -11,7 +11,8 @@ from include.city_order import orders, releases, warehouse
 pytestmark = pytest.mark.warehouse
 
 AUDITS = {
-    "bounds", "inputs", "keys", "line_equation", "quantity_equation", "running_totals", "stock_equation",
+    "bounds", "change_equation", "inputs", "keys", "line_equation", "quantity_equation", "running_totals",
+    "stock_equation",
 }  # fmt: skip
 
 #: The smallest damage that breaks one law and no other: what it is, and the audit that must say so.
@@ -45,6 +46,10 @@ DAMAGE = {
     "a total does not add up": (
         "running_totals",
         "update city_order.release_total set ordered_quantity = ordered_quantity + 1 where year = 2027",
+    ),
+    "the amount is not what order lines come to": (
+        "running_totals",
+        "update city_order.release set amount_kopecks = amount_kopecks + 1",
     ),
     "stock is taken off twice": (
         "stock_equation",
@@ -116,6 +121,15 @@ DAMAGE = {
     ),
 }
 
+#: The same of a release that replaces another, and of what it says that it changes.
+UNTOLD = {
+    "a change is not told": "delete from city_order.release_change where year = 2027",
+    "more pieces change": "update city_order.release_change set gross_after = gross_after + 1 where year = 2027",
+    "more net pieces change": "update city_order.release_change set net_before = net_before + 1 where year = 2027",
+    "a greater amount changes": "update city_order.release_change set amount_after_kopecks = amount_after_kopecks + 1",
+    "a change is nobody's": "update city_order.release_change set agency_code = null, cause = 'changed_model'",
+}
+
 
 @pytest.fixture
 def draft(desk: Any) -> int:
@@ -155,7 +169,7 @@ def _status(desk: Any, release_id: int) -> str:
 
 def test_the_audits_are_these_and_each_opens_with_its_law() -> None:
     files = {path.stem: path.read_text(encoding="utf-8") for path in (warehouse.SQL_FOLDER / "audits").glob("*.sql")}
-    assert set(files) == AUDITS == {audit for audit, _ in DAMAGE.values()}
+    assert set(files) == AUDITS == {audit for audit, _ in DAMAGE.values()} | {"change_equation"}
     assert all(text.startswith("-- Law ") for text in files.values())
 
 
@@ -196,3 +210,38 @@ def test_a_long_list_of_rows_is_cut_and_a_missing_release_named(desk: Any) -> No
         orders.audit(desk.dsns.builder, release_id)
     with pytest.raises(LookupError, match="There is no release 77"):
         orders.audit(desk.dsns.builder, 77)
+
+
+def test_what_a_release_changes_is_told_whole(desk: Any, subtests: Any) -> None:
+    """Each of the damages is found, and by no other audit; a release of before it was so is let pass."""
+    desk.submit("depot", [{"product": "chip", "demand_2026": 1}])
+    desk.publish()
+    desk.submit("depot", [{"product": "chip", "demand_2026": 1, "demand_2027": 2, "unit_price_rub": 3}])
+    release_id = desk.build()
+    assert releases.complaints(desk.cursor, release_id) == {}
+    desk.connection.autocommit = False
+    for damage, statement in UNTOLD.items():
+        with subtests.test(damage):
+            desk.execute(statement)
+            for whole in (True, False):
+                assert list(releases.complaints(desk.cursor, release_id, whole=whole)) == ["change_equation"]
+            desk.execute("update city_order.release set tells_every_change = false where release_id = %s", release_id)
+            assert releases.complaints(desk.cursor, release_id) == {}
+        desk.connection.rollback()
+
+
+def test_the_amount_that_is_carried_on_is_looked_at_every_night(desk: Any) -> None:
+    """A release that carries on from one of before amounts were recorded is held to what can be counted."""
+    desk.submit("park", [{"product": "lamp", "demand_2026": 1, "unit_price_rub": 7}])
+    desk.submit("depot", [{"product": "chip", "demand_2026": 1, "unit_price_rub": 3}])
+    base = desk.publish()
+    desk.submit("depot", [{"product": "chip", "demand_2026": 1, "unit_price_rub": 4}])
+    release_id = desk.build()
+    assert releases.complaints(desk.cursor, release_id, whole=False) == {}
+    desk.execute("update city_order.release set amount_kopecks = 300 where release_id = %s", release_id)
+    (complaint,) = releases.complaints(desk.cursor, release_id, whole=False).values()
+    assert "amount_kopecks=300, amount_of_lines_kopecks=1100" in complaint
+    desk.execute("alter table city_order.release disable trigger user")
+    desk.execute("update city_order.release set amount_kopecks = null where release_id = %s", base)
+    assert releases.complaints(desk.cursor, release_id, whole=False) == {}
+    assert list(releases.complaints(desk.cursor, release_id)) == ["running_totals"]

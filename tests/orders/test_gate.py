@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 
-from include.city_order import gate, orders, references, surveys
+from include.city_order import gate, orders, references, releases, surveys
 
 from .conftest import SURVEY
 
@@ -50,7 +51,9 @@ def test_with_the_brake_on_releases_are_built_and_audited_and_not_published(desk
     assert _published(desk) == [(first,)]
     assert orders.held(desk.dsns.analyst)[SURVEY].startswith("A brake is set on ecb-2026 by Иванова")
     assert desk.build() == second, "the next night takes up what is there"
-    assert "by the chief" in gate.lift_brake(desk.dsns.builder, SURVEY, "the chief")
+    assert gate.lift_brake(desk.dsns.builder, SURVEY, "the chief").endswith(
+        "is lifted by the chief: the next build publishes what stands, or asks first if it changes much."
+    )
     orders.publish(desk.dsns.builder, second)
     assert _published(desk) == [(second,)]
     assert desk.execute("select set_by, reason, lifted_by, lifted_at >= set_at from city_order.brake") == [
@@ -170,9 +173,9 @@ def test_a_later_release_of_the_survey_ends_a_question(desk: Any, chips: int) ->
     desk.submit("depot", [_ask("chip", chips)])
     later = _audited(desk)
     for approve in (True, False):
-        with pytest.raises(gate.Decided, match=f"release {waits} was overtaken by a later release of its survey"):
+        with pytest.raises(gate.Decided, match=f"release {waits} was overtaken before anybody decided: what it is"):
             gate.decide(desk.dsns.builder, waits, approve=approve, who="Петров")
-    with pytest.raises(gate.Held, match="was overtaken by a later release"):
+    with pytest.raises(gate.Held, match=r"was overtaken before .* is another by now\. What stands by now counts\."):
         orders.publish(desk.dsns.builder, waits)
     asked = chips == 300
     assert _decisions(desk) == [(waits, "overtaken", None), *([(later, None, None)] if asked else [])]
@@ -219,21 +222,101 @@ def test_an_approval_publishes_nothing_whose_input_was_taken_back(desk: Any) -> 
     waits = _waiting(desk)
     published = _published(desk)
     _let_stand_again(desk, "depot", before=1)
-    assert desk.build() is None, "what is published stands again"
     gate.decide(desk.dsns.builder, waits, approve=True, who="Иванова")
     with pytest.raises(orders.Overtaken, match=f"release {waits} stays audited, and is not published"):
         orders.publish(desk.dsns.builder, waits)
     assert _published(desk) == published
+    assert orders.surveys_to_build(desk.dsns.builder) == []
+
+
+@pytest.mark.parametrize("is_sent_again", [False, True])
+def test_a_question_about_what_was_taken_back_ends_at_the_next_look(desk: Any, is_sent_again: bool) -> None:
+    waits = _waiting(desk)
+    gate.ask(desk.dsns.builder, f"ecb-2026:{waits}", "first run")
+    other = desk.survey("battery-2026", programme="battery")
+    desk.submit("school", [_ask("cell", 100)], survey_code=other)
+    desk.publish(other)
+    _let_pass(desk, 0.2)
+    desk.submit("school", [_ask("cell", 200)], survey_code=other)
+    of_another = desk.build(other)
+    orders.audit(desk.dsns.builder, of_another)
+    published = _published(desk)
+    if is_sent_again:
+        desk.submit("depot", [_ask("chip", 100)])
+    else:
+        _let_stand_again(desk, "depot", before=1)
+    # Nothing is new, but a build is woken to say so; any role may ask.
+    for role in ("ingest", "builder", "analyst"):
+        assert SURVEY in orders.surveys_to_build(getattr(desk.dsns, role))
+    assert desk.build() is None, "what is published stands again"
+    for _ in range(2):
+        assert _decisions(desk) == [(waits, "overtaken", None), (of_another, None, None)]
+        assert orders.surveys_to_build(desk.dsns.builder) == [other]
+        assert desk.build() is None
+    # The run that asks learns it from whoever answers, or when its time is over.
+    told = f"release {waits} was overtaken before anybody decided: what it is built from, or would replace, is another"
+    with pytest.raises(gate.Decided, match=told):
+        gate.decide(desk.dsns.builder, waits, approve=True, who="Иванова")
+    with pytest.raises(gate.Decided, match=told):
+        gate.expire(desk.dsns.builder, waits, "first run")
+    with pytest.raises(gate.NothingToAsk, match="was overtaken before anybody decided"):
+        gate.ask(desk.dsns.builder, f"ecb-2026:{waits}", "by hand", in_any_case=True)
+    assert _published(desk) == published
+
+
+def test_a_question_ends_if_an_input_without_a_new_figure_comes_instead(desk: Any) -> None:
+    waits = _waiting(desk)
+    desk.submit("depot", [{**_ask("chip", 100), "stock": 0}])
+    assert desk.build() is None, "what is published says it all"
+    assert _decisions(desk) == [(waits, "overtaken", None)]
+
+
+def test_what_was_declined_ends_a_later_question_if_it_stands_again(desk: Any) -> None:
+    declined = _waiting(desk)
+    gate.decide(desk.dsns.builder, declined, approve=False, who="Петров")
+    desk.submit("depot", [_ask("chip", 300)])
+    later = _audited(desk)
+    _let_stand_again(desk, "depot", before=1)
+    assert desk.build() == declined
+    assert _decisions(desk) == [(declined, "declined", "Петров"), (later, "overtaken", None)]
+    with pytest.raises(gate.Held, match="was overtaken"):
+        orders.publish(desk.dsns.builder, later)
 
 
 def test_a_survey_whose_file_is_gone_keeps_what_it_has_published(desk: Any) -> None:
     waits = _waiting(desk)
     desk.execute("delete from reference.survey_year where survey_code = %s", SURVEY)
+    gate.decide(desk.dsns.builder, waits, approve=True, who="Иванова")
     assert orders.surveys_to_build(desk.dsns.builder) == []
     assert desk.build() is None
-    gate.decide(desk.dsns.builder, waits, approve=True, who="Иванова")
     with pytest.raises(orders.Overtaken, match="its file is gone"):
         orders.publish(desk.dsns.builder, waits)
+
+
+@pytest.mark.parametrize("end", ["declined", "waiting", "approved", "expired"])
+def test_other_code_asks_nobody_again(desk: Any, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    """But about what nobody decided in time."""
+    asked = _waiting(desk)
+    gate.ask(desk.dsns.builder, f"ecb-2026:{asked}", "run")
+    if end == "expired":
+        gate.expire(desk.dsns.builder, asked, "run")
+    elif end != "waiting":
+        gate.decide(desk.dsns.builder, asked, approve=end == "approved", who="Петров")
+    before = _decisions(desk)
+    monkeypatch.setenv("CITY_ORDER_CODE_VERSION", "mended")
+    releases.code_version.cache_clear()
+    try:
+        again = _audited(desk)
+    finally:
+        monkeypatch.undo()
+        releases.code_version.cache_clear()
+    if end == "expired":
+        assert again > asked
+        assert _decisions(desk) == [*before, (again, None, None)]
+    else:
+        assert again == asked
+        assert _decisions(desk) == before
+        assert desk.build() == asked, "and the code of before finds it, too"
 
 
 def test_an_input_that_comes_back_is_built_anew_and_asked_about_again(desk: Any) -> None:
@@ -261,6 +344,107 @@ def test_what_nobody_decides_is_asked_again_by_the_next_night(desk: Any) -> None
     again = _audited(desk)
     assert _decisions(desk) == [(waits, "expired", None), (again, None, None)]
     assert list(orders.held(desk.dsns.analyst)) == [SURVEY]
+
+
+# Approval by amount
+
+
+def _priced(product: str, demand: int, rub: object = None) -> dict[str, Any]:
+    return {**_ask(product, demand), "unit_price_rub": rub}
+
+
+def _amounts(desk: Any, release_id: int) -> tuple[Any, ...]:
+    """What a release records that it comes to; what its order lines do; and how much of that it records as changed."""
+    (found,) = desk.execute(
+        "select amount_kopecks, (select coalesce(sum(amount_kopecks), 0) from city_order.order_line as line"
+        " where line.release_id = release.release_id), changed_amount_share"
+        " from city_order.release where release_id = %s",
+        release_id,
+    )
+    return found
+
+
+def test_a_slip_of_a_price_waits_for_a_person(desk: Any) -> None:
+    _let_pass(desk, 0.2)
+    desk.submit("park", [_priced(f"lamp {number}", 1, 100) for number in range(9)])
+    desk.submit("depot", [_priced("chip", 1, 100)])
+    first = desk.publish()
+    assert _amounts(desk, first) == (100_000, 100_000, None)
+    desk.submit("depot", [_priced("chip", 1, 100_000)])
+    second = _audited(desk)
+    assert _amounts(desk, second) == (10_090_000, 10_090_000, Decimal("99.9"))
+    (waiting,) = gate.waiting(desk.dsns.builder)
+    assert waiting["why"].startswith("It changes 9990.0 % of the amount of release 1; ecb-2026 lets 20.0 % pass")
+    with pytest.raises(gate.Held, match="waits for approval"):
+        orders.publish(desk.dsns.builder, second)
+    body = gate.ask(desk.dsns.builder, f"ecb-2026:{second}", "run")["body"]
+    for said in (
+        "| amount, million rub, incl. VAT | 0.001 | 0.101 |",
+        "**correction**: 1 products, 0 pieces, 99,900 RUB",
+        "| `chip` | 1 | 1 | 1 | +0 | 100 | 100,000 | +99,900 |",
+        "| `depot` | 3 | 1 | 1 | × 1 | 100 | 100,000 | × 1,000 |",
+    ):
+        assert said in body, f"{said}\n\n{body}"
+    # Mended, it passes by itself.
+    desk.submit("depot", [_priced("chip", 1, 101)])
+    assert _amounts(desk, desk.publish()) == (100_100, 100_100, Decimal("0.001"))
+
+
+def test_all_that_changes_is_told_at_once(desk: Any) -> None:
+    _let_pass(desk, 0.2)
+    desk.submit("depot", [_priced("chip", 10, 5), _priced("relay", 10)])
+    desk.publish()
+    desk.submit("depot", [_priced("chip", 20, 5)])
+    _audited(desk)
+    (waiting,) = gate.waiting(desk.dsns.builder)
+    assert waiting["why"].startswith(
+        "It changes 100.0 % of the gross pieces, 100.0 % of the order lines and 100.0 % of the amount of release 1;"
+    )
+
+
+def test_where_nothing_had_a_price_nothing_is_compared(desk: Any) -> None:
+    _let_pass(desk, 0.2)
+    desk.submit("depot", [_priced("chip", 1), _priced("relay", 1)])
+    assert _amounts(desk, desk.publish()) == (0, 0, None)
+    desk.submit("depot", [_priced("chip", 1, 100), _priced("relay", 1)])
+    assert _amounts(desk, desk.publish()) == (10_000, 10_000, None)
+    # Nor is there anything to compare with when all prices are gone again, the night after.
+    desk.submit("depot", [_priced("chip", 1), _priced("relay", 1)])
+    third = _audited(desk)
+    assert _amounts(desk, third) == (0, 0, 1)
+    gate.decide(desk.dsns.builder, third, approve=True, who="Петров")
+    orders.publish(desk.dsns.builder, third)
+    desk.submit("depot", [_priced("chip", 1), _priced("relay", 1), _priced("lamp", 1)])
+    assert _amounts(desk, _audited(desk)) == (0, 0, None)
+
+
+def test_the_amount_is_carried_on_and_counted_anew_where_it_was_not(desk: Any) -> None:
+    desk.submit("park", [_priced("lamp", 3, 10)])
+    desk.submit("depot", [_priced("chip", 1, "0.335"), _priced("relay", 1, 2)])
+    first = desk.publish()
+    desk.submit("depot", [_priced("chip", 1, 1)])
+    second = desk.publish()
+    assert _amounts(desk, second) == (3100, 3100, round(Decimal(266) / 3234, 6))
+    again = orders.roll_back(desk.dsns.builder, SURVEY, first, "Иванова", "wrong")
+    assert _amounts(desk, again) == (*_amounts(desk, first)[:2], round(Decimal(266) / 3100, 6))
+    gate.lift_brake(desk.dsns.builder, SURVEY, "Иванова")
+    # A release of before amounts were recorded.
+    desk.execute("alter table city_order.release disable trigger user")
+    desk.execute("update city_order.release set amount_kopecks = null where release_id = %s", again)
+    desk.execute("alter table city_order.release enable trigger user")
+    desk.submit("depot", [_priced("chip", 1, 1), _priced("relay", 1, 3)])
+    third = desk.publish()
+    assert _amounts(desk, third) == (3400, 3400, round(Decimal(166) / 3234, 6))
+    assert desk.execute("select whole_release_id from city_order.release where release_id = %s", third) == [(first,)]
+
+
+def test_a_question_calls_the_survey_as_when_the_release_was_built(desk: Any) -> None:
+    waits = _waiting(desk)
+    desk.execute("update reference.survey set title = 'Другое название'")
+    assert gate.ask(desk.dsns.builder, f"ecb-2026:{waits}", "run")["body"].startswith("`Опрос`: release")
+    desk.execute("alter table city_order.release disable trigger user")
+    desk.execute("update city_order.release set survey_title = null")
+    assert gate.ask(desk.dsns.builder, f"ecb-2026:{waits}", "run")["body"].startswith("`Другое название`: release")
 
 
 # Who asks

@@ -415,7 +415,7 @@ def test_the_rows_of_a_built_release_are_fixed(desk: Any, subtests: Any) -> None
             ):
                 # Otherwise the key would refuse a repeated row before the law does.
                 ((key,),) = desk.execute(
-                    "select conname from pg_constraint where contype = 'p' and conrelid = %s::regclass", table
+                    "select conname from pg_constraint where contype in ('p', 'u') and conrelid = %s::regclass", table
                 )
                 desk.execute(f"alter table {table} drop constraint {key} cascade")
                 desk.execute(statement, number)

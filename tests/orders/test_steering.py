@@ -1,4 +1,4 @@
-"""`make brake`, `make lift-brake` and `make roll-back`: what they do, and what they say."""
+"""`make brake`, `make lift-brake`, `make roll-back` and `make reconcile`: what they do, and what they say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from include.city_order import orders
+from include.city_order import orders, releases
 from include.local_platform import commands, postgres
 from include.local_platform.__main__ import main
 from include.local_platform.home import Home
@@ -100,6 +100,47 @@ def test_a_roll_back_whose_files_cannot_be_written_says_what_has_happened(
     assert "its files could not be written" in said and "make nightly" in said
 
 
+def test_what_is_published_can_be_recounted(desk: Any, home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reconcile"]) == 0
+    assert "Nothing is published yet" in capsys.readouterr().out
+    _nights(desk)
+    other = desk.survey("battery-2026", programme="battery")
+    desk.submit("depot", [{"product": "cell", "demand_2026": 1}], survey_code=other)
+    desk.publish(other)
+    before = desk.execute("select count(*), max(release_id) from city_order.release")
+    assert main(["reconcile", "--survey", ""]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(". Compared: ")[0] for line in said] == [
+        "Release 3 of battery-2026: nothing differs",
+        "Release 2 of ecb-2026: nothing differs",
+    ]
+    assert all("with a rebuild from its recorded inputs" in line for line in said)
+    assert desk.execute("select count(*), max(release_id) from city_order.release") == before, "nothing is kept"
+    assert main(["reconcile", "--survey", SURVEY]) == 0
+    assert "battery" not in capsys.readouterr().out
+
+
+def test_what_does_not_add_up_is_named_with_what_to_do(
+    desk: Any, home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _nights(desk)
+    desk.execute("alter table city_order.order_line_version disable trigger user")
+    desk.execute("update city_order.order_line_version set gross_quantity = 3, net_quantity = 3 where release_id = 2")
+    assert main(["reconcile"]) == 1
+    said = capsys.readouterr()
+    assert "Release 2 of ecb-2026: something differs: " in said.out
+    assert "quantity_equation" in said.out and "figures" in said.out
+    assert "ecb-2026, quantity_equation: Law 3" in said.err
+    assert "ecb-2026, release 2 recorded the figures" in said.err
+    assert "What to do: " in said.err and "make brake SURVEY=ecb-2026 REASON=" in said.err
+    # What other models have built has other figures, and may.
+    monkeypatch.setattr(releases, "sql_version", lambda: "another")
+    assert main(["reconcile"]) == 1
+    said = capsys.readouterr()
+    assert "not its figures, which are by other models" in said.out
+    assert "recorded the figures" not in said.err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -111,6 +152,7 @@ def test_a_roll_back_whose_files_cannot_be_written_says_what_has_happened(
         (["roll-back", "--survey", SURVEY, "--release", "2", "--reason", "x"], "that can be rolled back to: 1"),
         (["roll-back", "--survey", "ecb-2062", "--release", "1", "--reason", "x"], "can be rolled back to: none"),
         (["roll-back", "--survey", SURVEY, "--release", "last", "--reason", "x"], "RELEASE=last is not a number"),
+        (["reconcile", "--survey", "ecb-2062"], "Nothing is published of ecb-2062. Published are: ecb-2026"),
     ],
 )
 def test_what_cannot_be_done_is_told_and_changes_nothing(

@@ -1,5 +1,5 @@
--- How much a release changes of the one that it replaces: pieces and order lines that differ, of all that the other had.
--- Empty if there was nothing to change. Only products that the release touches are compared.
+-- How much a release changes of the one that it replaces: pieces, order lines and amounts that differ, of all that the
+-- other had. Empty if there was nothing to change. Only products that the release touches are compared.
 -- Grain: one row.  Reads: city_order.order_line, city_order.order_line_version, city_order.release.
 with
 
@@ -22,10 +22,14 @@ changed as (
         coalesce(sum(abs(
             coalesce(line_after.gross_quantity, 0) - coalesce(line_before.gross_quantity, 0)
         )), 0) as pieces,
-        count(*) as order_lines
+        count(*) filter (
+            where line_after.gross_quantity is distinct from line_before.gross_quantity
+        ) as order_lines,
+        coalesce(sum(abs(
+            coalesce(line_after.amount_kopecks, 0) - coalesce(line_before.amount_kopecks, 0)
+        )), 0) as amount_kopecks
     from line_before
     full join line_after using (product_id, unit, year)
-    where line_after.gross_quantity is distinct from line_before.gross_quantity
 ),
 
 -- A release of before there were running totals counts its order lines anew.
@@ -50,6 +54,7 @@ whole as (
 
 select
     round(changed.pieces / nullif(whole.pieces, 0), 6) as changed_gross_share,
-    round(changed.order_lines::numeric / nullif(whole.order_lines, 0), 6) as changed_lines_share
+    round(changed.order_lines::numeric / nullif(whole.order_lines, 0), 6) as changed_lines_share,
+    round(changed.amount_kopecks / nullif(%(base_amount_kopecks)s::numeric, 0), 6) as changed_amount_share
 from changed
 cross join whole

@@ -1,4 +1,4 @@
--- A release that waits for a person, beside the one that it would replace.
+-- A release that waits for a person, beside the one that it would replace. Its survey is called as when it was built.
 -- Grain: one row.  Reads: city_order.release, city_order.approval, city_order.release_total, reference.survey.
 with
 
@@ -16,15 +16,17 @@ pieces as (
 select
     release.release_id,
     release.survey_code,
-    survey.title as survey_title,
+    coalesce(release.survey_title, survey.title) as survey_title,
     release.replaces_release_id,
     approval.why,
     coalesce(pieces.quantity, 0) as pieces,
     release.order_lines,
+    release.amount_kopecks,
     release.roster_agencies,
     release.answered_agencies,
     pieces_before.quantity as pieces_before,
     before.order_lines as order_lines_before,
+    before.amount_kopecks as amount_before_kopecks,
     before.roster_agencies as roster_agencies_before,
     before.answered_agencies as answered_agencies_before
 from city_order.release

@@ -7,6 +7,7 @@ select
     base.order_lines as order_lines_before,
     release.changed_gross_share,
     release.changed_lines_share,
+    release.changed_amount_share,
     survey.approval_share,
     coalesce((
         select sum(release_total.ordered_quantity) from city_order.release_total
