@@ -309,9 +309,10 @@ def _record_release(cursor: Cursor, release: Mapping[str, Any], terms: Mapping[s
             is_open
         )
         values (
-            %(release_id)s, %(survey_code)s, %(title)s, %(programme)s, %(published_at)s, %(input_fingerprint)s,
-            %(figures)s, %(code_version)s, %(roster_agencies)s, %(answered_agencies)s, %(published_agencies)s,
-            %(published_largest_share)s, %(published_rest_share)s, %(published_answered_share)s, %(is_open)s
+            %(release_id)s, %(survey_code)s, coalesce(%(survey_title)s, %(title)s), %(programme)s, %(published_at)s,
+            %(input_fingerprint)s, %(figures)s, %(code_version)s, %(roster_agencies)s, %(answered_agencies)s,
+            %(published_agencies)s, %(published_largest_share)s, %(published_rest_share)s,
+            %(published_answered_share)s, %(is_open)s
         )
         """,
         {

@@ -221,7 +221,8 @@ def _imports(programme: str, years: dict[str, list[str]], products: list[dict[st
     parts = [title, "=" * len(programme), f"The current order: {spoken}."]
     parts.append(
         f"{_count(len(placed), 'product')} of {len(products):,} with a place: imported, in whole or in part, and"
-        f" priced; {unplaced:,} with none, as no line has a price or no manufacturer is known."
+        f" priced; {unplaced:,} with none, as no line has a price, no manufacturer is known, or the OKPD2 code has"
+        " no class."
     )
     if not placed:
         return "\n".join(parts)

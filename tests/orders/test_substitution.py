@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from include.city_order import warehouse
+from include.city_order.disclosure import class_of
 
 from .conftest import table
 
@@ -270,6 +271,58 @@ class TestCriticality:
         ]
         assert ("REG", 1, 1) in shown(desk, "criticality", "product_id, approved_analogs, proposed_analogs")
         assert ("TIMER", 0, 0) in shown(desk, "criticality", "product_id, approved_analogs, proposed_analogs")
+
+    def test_an_agency_is_one_however_many_years_and_surveys_it_asks_in(self, makers: Any) -> None:
+        desk = makers
+        new = survey(desk, "ecb-2002", "'2002-12-31'", range(2028, 2030))
+        old = survey(desk, "ecb-2001", "'2001-12-31'", range(2026, 2029))
+        desk.family("office", "branch")
+        for name, key in (("reg", "REG"), ("timer", "TIMER")):
+            desk.product(name, matching_key=key, manufacturer_code="ti")
+        heading = "product, demand_2026, demand_2027, demand_2028, demand_2029, unit, outside_horizon\n"
+        for agency, lines in {
+            "a": "reg,,3,,,,\ntimer,,1,,,,\nreg,1,,,,,",
+            "b": "reg,,,4,,,",  # That year is the other survey's.
+            "c": "reg,,,,,,2040:9\nreg,,,,,839,",
+            "d": "timer,0,2,,,,",
+            "office": "reg,,5,,,,",  # Its branch asks for the same.
+            "branch": "reg,,5,,,,",
+        }.items():
+            self.ask(desk, agency, heading + lines, old)
+        desk.publish(old)
+        for agency, lines in {"a": "reg,,,2,2,,", "e": "reg,,,7,,,"}.items():
+            self.ask(desk, agency, heading + lines, new)
+        desk.publish(new)
+        # Of reg: a in both surveys, e in the new one, branch in the old one; nobody asks in a year for more than two.
+        assert shown(desk, "current_order", "product_id, year, agencies") == [
+            ("REG", 2026, 1), ("REG", 2027, 2), ("REG", 2028, 2), ("REG", 2029, 1), ("TIMER", 2027, 2),
+        ]  # fmt: skip
+        assert shown(desk, "criticality", "product_id, agencies") == [("REG", 3), ("TIMER", 2)]
+
+    def test_two_agencies_that_ask_in_different_years_are_two(self, makers: Any) -> None:
+        desk = makers
+        desk.product("reg", matching_key="REG", manufacturer_code="ti")
+        line = {"product": "reg", "okpd2_code": "26.11.30", "unit_price_rub": 10}
+        desk.submit("depot", [{**line, "demand_2027": 3}])
+        desk.submit("park", [{**line, "demand_2028": 4}])
+        desk.publish()
+        assert shown(desk, "criticality", "product_id, value_kopecks, agencies, score") == [("REG", 7000, 2, 140)]
+
+    def test_a_class_is_that_under_which_figures_are_published(self, makers: Any) -> None:
+        desk = makers
+        codes = ("26.11.30.110", "26.11.30", "26.11.3", "26.11", "26", "26.1", None)
+        for number, code in enumerate(codes):
+            desk.product(f"part {number}", matching_key=f"PART{number}", manufacturer_code="ti")
+            desk.submit(f"agency-{number}", [
+                {"product": f"part {number}", "okpd2_code": code, "unit_price_rub": 1, "demand_2026": 1},
+            ])  # fmt: skip
+        desk.publish()
+        rows = shown(desk, "criticality", "product_id, okpd2_code, okpd2_class, hhi, place is not null")
+        assert rows == [
+            (f"PART{number}", code, class_of(code), *((1, True) if class_of(code) else (None, False)))
+            for number, code in enumerate(codes)
+        ]
+        assert [row[2] for row in rows] == ["26.11.30", "26.11.30", *[None] * 5]
 
     def test_a_battery_is_imported_as_far_as_its_lines_say(self, makers: Any) -> None:
         desk = makers

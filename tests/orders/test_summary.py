@@ -96,7 +96,7 @@ def test_a_survey_is_told_against_the_last_one_and_what_to_replace_first(desk: A
     assert section[2] == "The current order: 2025 from ecb-2020; 2026, 2027, 2028, 2029, 2030 from ecb-2026."
     assert section[3] == (
         "2 products of 4 with a place: imported, in whole or in part, and priced; "
-        "1 with none, as no line has a price or no manufacturer is known."
+        "1 with none, as no line has a price, no manufacturer is known, or the OKPD2 code has no class."
     )
     assert section[4] == "The first 2:"
     assert [line.split() for line in section[6:]] == [

@@ -62,6 +62,14 @@ def figures(desk: Any, release_id: int) -> dict[tuple[str, int], int]:
     return {(name, year): int(quantity) for name, year, quantity in rows}
 
 
+def test_a_manufacturer_reads_what_the_survey_was_called_when_its_release_was_built(desk: Any):
+    answer(desk, "a", {("chip", 2026): 10})
+    desk.publish()
+    desk.execute("update reference.survey set title = 'Другое название'")
+    publication.disclose(desk.dsns.builder, "ecb-2026")
+    assert read(desk, "select survey_title from published.release") == [("Опрос",)]
+
+
 def test_a_manufacturer_sees_a_figure_from_the_release_on_that_may_show_it(desk: Any):
     answer(desk, "a", {("chip", 2026): 10, ("diode", 2026): 7})
     answer(desk, "b", {("chip", 2026): 20})

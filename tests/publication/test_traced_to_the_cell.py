@@ -10,7 +10,7 @@ import hashlib
 import io
 import re
 from collections import Counter, defaultdict
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from typing import Any
 from zipfile import ZipFile
@@ -65,8 +65,7 @@ class Opened:
         assert hashlib.sha256(content).hexdigest() == row["sha256"]
         assert (order.inbox / row["original_path"]).read_bytes() == content
         self.table = _table(content, row["original_path"], row["member"], row["sheet"])
-        letters, number = coordinate_from_string(row["cell"])
-        self.column, self.line = column_index_from_string(letters) - 1, self.table[number - 1]
+        self.column, self.line = self._place(row["cell"])
 
     @property
     def typed(self) -> Decimal:
@@ -92,6 +91,20 @@ class Opened:
                 if text in headings:
                     return self.line[column]
         raise LookupError(f"no column {headings}")
+
+    def at(self, cell: str) -> str:
+        """What stands in a cell."""
+        column, line = self._place(cell)
+        return self._at(line, column)
+
+    def over(self, cell: str) -> set[str]:
+        """What stands above it, near the top."""
+        column, _ = self._place(cell)
+        return {self._at(row, column) for row in self.table[:12]}
+
+    def _place(self, cell: str) -> tuple[int, list[str]]:
+        letters, number = coordinate_from_string(cell)
+        return column_index_from_string(letters) - 1, self.table[number - 1]
 
     @staticmethod
     def _at(row: list[str], column: int) -> str:
@@ -177,6 +190,144 @@ def test_every_line_of_the_order_adds_up_from_cells(sample_order: Any):
     ordered = sample_order.select("select release_id, product_id, year, gross_quantity from city_order.order_line")
     assert len(ordered) > 1000
     assert sums == {(*list(row.values())[:3],): row["gross_quantity"] for row in ordered}
+
+
+#: What a line says beside its quantities: the columns of its cell, of what was typed and of what counts, and headings.
+BESIDE = (
+    ("stock_cell", "typed_stock", "stock_quantity", {"Остаток на складе", "Остаток"}),
+    ("contracted_cell", "typed_contracted", "contracted_quantity", {"Законтрактовано", "По контрактам"}),
+    ("price_cell", "typed_price", "unit_price_rub", {"Цена за единицу, руб.", "Цена, руб."}),
+    ("need_kind_cell", "typed_need_kind", "need_kind", {"Вид потребности", "Вид нужды"}),
+)
+KINDS = {"Эксплуатация": "operation", "Ремонт": "repair", "Новое строительство": "new_build", "Резерв": "reserve"}
+
+
+def test_stock_contracts_price_and_kind_of_need_stand_where_their_cells_say(sample_order: Any):
+    said: Counter[tuple[str, bool]] = Counter()
+    for view, beside in (("order_line_source", BESIDE), ("in_hand_source", BESIDE[:2])):
+        for row in sample_order.select(f"select * from city_order.{view}"):
+            found = Opened(sample_order, {**row, "cell": row["stock_cell"]})
+            for cell, typed, counted, headings in beside:
+                text = found.at(row[cell])
+                assert found.over(row[cell]) & headings
+                said[cell, bool(text)] += 1
+                if not text:
+                    assert row[typed] is None and row[counted] in (None, "not_stated")
+                elif cell == "need_kind_cell":
+                    assert (row[typed], row[counted]) == (text, KINDS[text])
+                else:
+                    per_unit = 1 if cell == "price_cell" else row["pieces_per_unit"] or 1
+                    assert _number(row[typed]) == _number(text) == row[counted] / per_unit
+    assert {cell for (cell, filled), rows in said.items() if filled and rows > 100} == {cell for cell, *_ in BESIDE}
+    assert {cell for (cell, filled), rows in said.items() if not filled and rows > 100} == {
+        cell for cell, *_ in BESIDE[:3]
+    }
+
+
+def test_amounts_net_quantities_and_kinds_add_up_from_cells(sample_order: Any):
+    """Of every order line. What an agency has in hand covers its own earliest years first."""
+    amounts: dict[tuple[Any, ...], Decimal] = {}
+    kinds: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+    asked: dict[tuple[Any, ...], dict[int, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    of_lines = {}
+    for row in sample_order.select("select * from city_order.order_line_source"):
+        found = Opened(sample_order, row)
+        line = row["release_id"], row["product_id"], row["year"]
+        if price := found.at(row["price_cell"]):
+            amount = (found.typed * _number(price) * 100).quantize(Decimal(1), ROUND_HALF_UP)
+            assert amount == row["amount_kopecks"]
+            amounts[line] = amounts.get(line, Decimal(0)) + amount
+        else:
+            assert row["amount_kopecks"] is None
+        kinds[*line, row["need_kind"]] += found.pieces or 0
+        asked[row["release_id"], row["product_id"], row["agency_code"]][row["year"]] += found.pieces or 0
+        of_lines[row["release_id"], row["submission_id"], row["line_position"]] = _in_hand(row)
+    in_hand: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+    for row in sample_order.select("select * from city_order.in_hand_source where unit = '796'"):
+        line = row["release_id"], row["submission_id"], row["line_position"]
+        assert of_lines.pop(line, _in_hand(row)) == _in_hand(row) > 0
+        in_hand[row["release_id"], row["product_id"], row["agency_code"]] += _in_hand(row)
+    assert len(in_hand) > 100
+    assert not any(of_lines.values())
+    net: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+    for (release_id, product_id, agency_code), years in asked.items():
+        left = in_hand[release_id, product_id, agency_code]
+        for year, pieces in sorted(years.items()):
+            net[release_id, product_id, year] += max(pieces - left, 0)
+            left = max(left - pieces, 0)
+    ordered = sample_order.select("select * from city_order.order_line")
+    lines = {(row["release_id"], row["product_id"], row["year"]): row for row in ordered}
+    assert {line: row["amount_kopecks"] for line, row in lines.items()} == {line: amounts.get(line) for line in lines}
+    assert {line: row["net_quantity"] for line, row in lines.items()} == net
+    assert sum(row["net_quantity"] < row["gross_quantity"] for row in ordered) > 100
+    by_kind = sample_order.select("select * from city_order.order_line_by_need_kind")
+    assert {
+        (row["release_id"], row["product_id"], row["year"], row["need_kind"]): row["gross_quantity"] for row in by_kind
+    } == kinds
+
+
+def _in_hand(row: dict[str, Any]) -> Decimal:
+    return (row["stock_quantity"] or Decimal(0)) + (row["contracted_quantity"] or Decimal(0))
+
+
+def form(desk: Any, receipt_no: int, **letters: str) -> None:
+    """The columns of a receipt's form, by their fields."""
+    blank = dict.fromkeys(
+        ("sender_inn", "sender_inn_typed", "sender_inn_problem", "sender_inn_cell", "sender_kpp", "sender_kpp_cell"), ""
+    )
+    desk.insert(
+        "staging.reading", receipt_no=receipt_no, reading_sha256="", outcome="read", lines_delivered=1,
+        nil_return=False, missing_fields="{}", ambiguous_fields="{}", tables="[]", left_out="[]", **blank,
+    )  # fmt: skip
+    for field, letter in letters.items():
+        desk.insert(
+            "staging.form_column", receipt_no=receipt_no, member="", sheet="Лист1", field=field, column_letter=letter
+        )
+
+
+def test_a_surplus_leads_to_the_cells_of_what_is_in_hand_even_of_lines_that_ask_for_nothing(desk: Any):
+    desk.family("office", "branch")
+    desk.submit("a", [
+        {"product": "chip", "demand_2027": 3, "stock": 1, "pieces_per_unit": 10},
+        {"product": "chip", "stock": 2, "contracted": 40},
+        {"product": "chip", "demand_2028": 5, "stock": 0},
+        {"product": "kit", "demand_2027": 1, "stock": 6, "unit": "839"},
+    ])  # fmt: skip
+    desk.submit("b", [{"product": "chip", "demand_2027": 100}])
+    # What the office has is left to its branch, as its demand is.
+    for agency in ("office", "branch"):
+        desk.submit(agency, [{"product": "pump", "demand_2027": 5, "contracted": 9}])
+    # The form of one agency has no column for stock, and nobody has read the other's anew.
+    receipts = dict(desk.execute("select agency_code, receipt_no from core.submission"))
+    form(desk, receipts["a"], stock="F", contracted="G", demand_2027="K", demand_2028="L")
+    form(desk, receipts["branch"], contracted="D", demand_2027="E")
+    desk.execute('update core.demand_line set raw = \'{"stock": "2 шт."}\' where line_position = 2')
+    release_id = desk.publish()
+
+    def rows(view: str, *columns: str) -> list[tuple[Any, ...]]:
+        names = {desk.product_id(name): name for name in ("chip", "kit", "pump")}
+        found = desk.rows(view, release_id)
+        return sorted((names[row["product_id"]], *(row[column] for column in columns)) for row in found)
+
+    held = ("agency_code", "line_position", "unit", "stock_cell", "contracted_cell", "stock_quantity",
+            "contracted_quantity", "typed_stock")  # fmt: skip
+    assert rows("in_hand_source", *held) == [
+        ("chip", "a", 1, "796", "F11", "G11", 10, None, None),
+        ("chip", "a", 2, "796", "F12", "G12", 2, 40, "2 шт."),
+        ("kit", "a", 4, "839", "F14", "G14", 6, None, None),
+        ("pump", "branch", 1, "796", None, "D11", None, 9, None),
+    ]
+    # 52 in hand, 30 and 5 asked for; 6 and 1; 9 and 5.
+    assert rows("surplus", "agency_code", "unit", "surplus_quantity") == [
+        ("chip", "a", "796", 17), ("kit", "a", "839", 5), ("pump", "branch", "796", 4),
+    ]  # fmt: skip
+    asked = ("agency_code", "year", "cell", "stock_cell", "stock_quantity", "price_cell", "amount_kopecks", "need_kind")
+    assert rows("order_line_source", *asked) == [
+        ("chip", "a", 2027, "K11", "F11", 10, None, None, "not_stated"),
+        ("chip", "a", 2028, "L13", "F13", 0, None, None, "not_stated"),
+        ("chip", "b", 2027, None, None, None, None, None, "not_stated"),
+        ("pump", "branch", 2027, "E11", None, None, None, None, "not_stated"),
+    ]
 
 
 def test_every_number_under_a_year_of_a_line_that_counts_ended_up_somewhere(sample_order: Any):
