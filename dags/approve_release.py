@@ -15,9 +15,10 @@ stand under *Required Actions* in the navigation, for three days. Whoever may tr
 
 **Skipped is well.** `describe` skips if all is decided, or if another run asks about the same release; `decide` if a
 later release of the survey was audited meanwhile, or if what this one is built from was taken back: then the question
-was outdated, and its answer does nothing. `publish` skips after *Reject*, after three days without an answer, and if a
-brake is set on the survey; the log says which. The release then stays audited. What was declined stays so until the
-input or the models change; what nobody decided is built anew the night after, and asked again.
+was outdated, and its answer does nothing. `publish` skips after *Reject*, after three days without an answer, if a
+brake is set on the survey, and if what was approved has been taken back meanwhile; the log says which. The release
+then stays audited. What was declined stays so until the input or the models change; what nobody decided is built anew
+the night after, and asked again.
 
 **What red means.** The database cannot be reached, or the run was started by hand with a key that names no release. In
 `disclose` or `export`: the order is published, and manufacturers or readers of files still have the release before.

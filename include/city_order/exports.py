@@ -24,7 +24,6 @@ from include.city_order import (
     export_page,
     export_parquet,
     export_workbook,
-    references,
     warehouse,
 )
 from include.city_order.disclosure import class_of
@@ -124,31 +123,33 @@ _MONEY = {
 _WHOLE = "(опубликованы все годы)"
 
 
-def write(dsn: str, outbox: Path, reference: Path, survey_code: str) -> list[Path]:
+def write(dsn: str, outbox: Path, survey_code: str) -> list[Path]:
     """Write what is missing of all that readers of a survey see or ever saw. Returns the folders written.
 
-    The last release comes first; of a release whose folder is there, no figure is read. `reference` is the folder whose
-    files say what kinds of need mean; units are called as the release has them. Role: city_order_builder. Raises
-    OSError if the outbox cannot be written, ReferenceError if a file of the reference cannot be used.
+    The last release comes first; of a release whose folder is there, no figure is read. Role: city_order_builder.
+    Raises OSError if the outbox cannot be written.
     """
     written = []
-    columns = columns_of(reference)
     with warehouse.transaction(dsn, repeatable_read=True) as cursor:
         for tier, release in _releases_of(cursor, survey_code):
             folder = outbox / FOLDERS[tier] / survey_code / str(release["release_id"])
             if folder.is_dir():
                 continue
-            export = (internal if tier is Tier.INTERNAL else published)(cursor, columns, release)
+            export = (internal if tier is Tier.INTERNAL else published)(cursor, release)
             _put_folder(folder, files(export))
             written.append(folder)
     log.info("Exports of %s written: %s", survey_code, ", ".join(map(str, written)) or "none, all are there")
     return written
 
 
-def columns_of(reference: Path) -> dict[str, Column]:
-    """Every column by its name, with the names that the reference has for kinds of need."""
-    kinds = {row["need_kind"]: row["name"] for row in references.read(reference, "need_kinds")}
-    columns = {**_COLUMNS, "need_kind": _naming(_COLUMNS["need_kind"], kinds)}
+def columns_of(cursor: Cursor, release_id: int) -> dict[str, Column]:
+    """Every column by its name, with the names that its codes had when a release was built: a file that is written anew
+    has the same bytes.
+    """
+    columns = dict(_COLUMNS)
+    for name in ("unit", "need_kind"):
+        cursor.execute(warehouse.statement(f"exports/{name}_names"), {"release_id": release_id})
+        columns[name] = _naming(columns[name], dict(cursor.fetchall()))
     return {
         # Of units the description tells those that are usual: there are many.
         name: replace(column, description=_listing(column)) if column.codes and name != "unit" else column
@@ -159,18 +160,6 @@ def columns_of(reference: Path) -> dict[str, Column]:
 def _naming(column: Column, named: Mapping[str, str]) -> Column:
     """A column whose codes are called so, but for those that it has a name of its own for."""
     return replace(column, codes=tuple({**named, **dict(column.codes)}.items()))
-
-
-def _with_units(cursor: Cursor, columns: Mapping[str, Column], release_id: int) -> dict[str, Column]:
-    """The columns with the names that units had when a release was built: a file written anew has the same bytes."""
-    cursor.execute(
-        "select unit.okei_code, unit.name from city_order.release inner join reference.unit_as_loaded as unit"
-        " on unit.from_load_no <= release.reference_load_no"
-        " and coalesce(unit.until_load_no > release.reference_load_no, true)"
-        ' where release.release_id = %s order by unit.okei_code collate "C"',
-        (release_id,),
-    )
-    return {**columns, "unit": _naming(columns["unit"], dict(cursor.fetchall()))}
 
 
 def _listing(column: Column) -> str:
@@ -187,12 +176,10 @@ def files(export: ReleaseExport) -> dict[str, bytes]:
     }
 
 
-def internal(
-    cursor: Cursor, columns: Mapping[str, Column], release: Mapping[str, Any], rows_of: int | None = None
-) -> ReleaseExport:
+def internal(cursor: Cursor, release: Mapping[str, Any], rows_of: int | None = None) -> ReleaseExport:
     """A release for the department. `rows_of` names another release with its rows: a rebuild of it."""
     of = {"release_id": rows_of or release["release_id"]}
-    columns = _with_units(cursor, columns, release["release_id"])
+    columns = columns_of(cursor, release["release_id"])
     lines = _table(
         cursor,
         columns,
@@ -210,7 +197,8 @@ def internal(
         _table(cursor, columns, "exclusion", "Не вошло в заказ",
                "Принятая потребность, которая не вошла в заказ, и почему.",
                ("reason", "product_id", "unit", "year"), of),
-        _table(cursor, columns, "release_change", "Изменения", "Чем выпуск отличается от предыдущего, и почему.",
+        _table(cursor, columns, "release_change", "Изменения",
+               "Чем потребность отличается от предыдущего выпуска, и почему.",
                ("product_id", "unit", "year", "cause"), of),
     )  # fmt: skip
     survey = _survey(cursor, of["release_id"])
@@ -233,13 +221,13 @@ def internal(
     return _export(Tier.INTERNAL, release, survey, _INTERNAL_NOTES, tables, charts)
 
 
-def published(cursor: Cursor, columns: Mapping[str, Column], release: Mapping[str, Any]) -> ReleaseExport:
+def published(cursor: Cursor, release: Mapping[str, Any]) -> ReleaseExport:
     """A release for everybody: `release` is a row of published.release.
 
     A figure that is not there is withheld, no zero: charts show what has one for every year.
     """
     of = {"release_id": release["release_id"]}
-    columns = _with_units(cursor, columns, release["release_id"])
+    columns = columns_of(cursor, release["release_id"])
     lines = _table(
         cursor,
         columns,

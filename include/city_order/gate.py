@@ -14,13 +14,6 @@ from include.city_order.vocabulary import DECISION_PATIENCE
 #: So many changes of each cause, and so many agencies, does a question show.
 CHANGES_SHOWN = 5
 
-#: What a release changes of the one that it replaces: the column of city_order.release with the share → of what it is.
-SHARES = {
-    "changed_gross_share": "gross pieces",
-    "changed_lines_share": "order lines",
-    "changed_amount_share": "amount",
-}
-
 
 class Held(Exception):
     """A release may not be published as things stand. The message says why, and who may do what."""
@@ -109,13 +102,13 @@ def _ask_if_much_changes(cursor: Cursor, release: Mapping[str, Any]) -> None:
     ((limit,),) = cursor.fetchall()
     if release["rolled_back_to_release_id"] or limit is None:
         return
-    changed = [(release[column], what) for column, what in SHARES.items() if release[column] is not None]
+    changed = [(release[column], what) for column, what in questions.SHARES.items() if release[column] is not None]
     if why := [f"{_percent(share)} of the {what}" for share, what in changed if share > limit]:
         cursor.execute(
             "insert into city_order.approval (release_id, why) values (%s, %s) on conflict do nothing",
             (
                 release["release_id"],
-                f"It changes {_listed(why)} of release {release['replaces_release_id']}; "
+                f"It changes {questions.listed(why)} of release {release['replaces_release_id']}; "
                 f"{release['survey_code']} lets {_percent(limit)} pass by itself.",
             ),
         )
@@ -259,7 +252,7 @@ def demand_free(cursor: Cursor, release: Mapping[str, Any]) -> None:
 
 #: What comes after a question that did not end with an approval.
 _THEN = {
-    "declined": "What is published stays until the input changes.",
+    "declined": "What is published stays until the input or the models change.",
     "expired": "The next night builds it anew, and asks again.",
     "overtaken": "What stands by now counts.",
 }
@@ -293,11 +286,6 @@ def demand_told(**texts: str) -> None:
     for name, text in texts.items():
         if not text.strip():
             raise ValueError(f"Say {name}: it is recorded.")
-
-
-def _listed(words: list[str]) -> str:
-    """Like "a, b and c"."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _percent(share: Decimal) -> str:

@@ -103,7 +103,7 @@ def export(survey_code: str) -> int:
     from include.city_order import exports
 
     place = site("builder")
-    return len(exports.write(place.warehouse, place.outbox, place.reference, survey_code))
+    return len(exports.write(place.warehouse, place.outbox, survey_code))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from include.city_order import gate, releases, suites, warehouse
+from include.city_order import gate, questions, releases, suites, warehouse
 from include.city_order.releases import named
 from include.city_order.vocabulary import Programme, ReleaseStatus
 
@@ -73,8 +73,8 @@ def build(dsn: str, survey_code: str) -> int | None:
     """Build a draft of the survey's order; return its number, or None if the published release already says it all.
 
     A draft that an interrupted run has left is taken up again, if input, base and code are the same; what a person is
-    or was asked about, whatever the code. If the input is new but no figure changes, the published release stays, and
-    the input is remembered as confirming it. Questions about what stands no more end.
+    asked about, has approved or declined, whatever the code. If the input is new but no figure changes, the published
+    release stays, and the input is remembered as confirming it. Questions about what stands no more end.
     Raises LookupError if the warehouse knows no such survey.
     """
     with _snapshot_of_builds(dsn, survey_code) as cursor:
@@ -173,8 +173,9 @@ def publish(dsn: str, release_id: int) -> str:
         if not release["rolled_back_to_release_id"] and not releases.has_something_new(
             releases.survey_input(cursor, survey_code)
         ):
+            is_taken_back = f"is by now what {named(published)} was built from" if published else "is nothing by now"
             raise Overtaken(
-                f"What stands of {survey_code} is by now what {named(published)} was built from, or its file is gone: "
+                f"What stands of {survey_code} {is_taken_back}, or its file is gone: "
                 f"release {release_id} stays audited, and is not published. Nothing is to be done."
             )
         gate.demand_free(cursor, release)
@@ -336,10 +337,10 @@ def _draft(survey: dict[str, Any], base: dict[str, Any] | None) -> dict[str, Any
 
 
 def _left_unpublished(cursor: Cursor, draft: dict[str, Any]) -> int | None:
-    """The release that an interrupted or refused run built of the same input, on the same base, by the same code.
+    """The release that an interrupted or refused run built of the same input, on the same base.
 
-    What a person is asked about, or has decided, is not asked again for other code. One about which nobody decided
-    while it could be is left as it is: a new one asks again.
+    By the same code, or a person is asked about it or has decided: that is not asked again for other code. One about
+    which nobody decided while it could be is left as it is: a new one asks again.
     """
     cursor.execute(
         """
@@ -385,6 +386,7 @@ def _fill(cursor: Cursor, draft: dict[str, Any]) -> int:
         "base_release_id": draft["replaces_release_id"],
         "is_whole": draft["whole_release_id"] is None,
         "is_roll_back": draft.get("rolled_back_to_release_id") is not None,
+        "models_version": releases.sql_version(),
         "touched": None,
     }
     filled = {}
@@ -447,6 +449,7 @@ def _build_as(cursor: Cursor, earlier: dict[str, Any], survey_code: str, who: st
         "as_release_id": earlier_id,
         "is_whole": draft["whole_release_id"] is None,
         "is_roll_back": True,
+        "models_version": releases.sql_version(),
         "touched": None,
     }
     for model in ("city_order.release_year", "city_order.input_change", "city_order.release_input"):
@@ -542,7 +545,7 @@ def _complete(cursor: Cursor, release_id: int, base: dict[str, Any] | None) -> s
         "touched": touched,
     }
     cursor.execute(warehouse.statement("orders/changed_share"), parameters)
-    shares = next(iter(warehouse.rows(cursor)), dict.fromkeys(gate.SHARES))
+    shares = next(iter(warehouse.rows(cursor)), dict.fromkeys(questions.SHARES))
     cursor.execute(
         """
         update city_order.release set

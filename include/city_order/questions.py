@@ -14,6 +14,13 @@ from typing import Any
 
 from include.city_order.vocabulary import DECISION_PATIENCE
 
+#: What a release changes of the one that it replaces: the column of city_order.release with the share → of what it is.
+SHARES = {
+    "changed_gross_share": "pieces",
+    "changed_lines_share": "order lines",
+    "changed_amount_share": "amount",
+}
+
 #: A survey's code holds none.
 _BETWEEN = ":"
 
@@ -75,11 +82,16 @@ def body(
         f"All of them: `select * from city_order.release_change_named where release_id = {release_id}`. "
         "How it was built: [build_city_order](/dags/build_city_order). What came in: [City Order](/plugin/city-order).",
         "**Approve** publishes the release, for readers, manufacturers and in files. **Reject** leaves it audited, and "
-        f"what is published stays until the input changes. Without an answer within {DECISION_PATIENCE.days} days it "
-        "is not published; the night after builds anew, and asks again. Once a later release of the survey is audited, "
-        "or what this one is built from is taken back, this question is outdated: an answer then says so, and does "
-        "nothing.",
+        "what is published stays until the input or the models change. Without an answer within "
+        f"{DECISION_PATIENCE.days} days it is not published; the night after builds anew, and asks again. Once "
+        "a later release of the survey is audited, or what this one is built from is taken back, this question is "
+        "outdated: an answer then says so, and does nothing.",
     ])  # fmt: skip
+
+
+def listed(words: list[str]) -> str:
+    """Like "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def as_code(text: str, longest: int = LONGEST_NAME) -> str:

@@ -660,6 +660,7 @@ def _tables(known: dict[str, Survey], versions: dict[str, tuple[str, str]], fold
             ),
         ),
         plain("battery_use", "battery_uses", ("battery_use",), ("battery_use", "name", *sourced)),
+        plain("need_kind", "need_kinds", ("need_kind",), ("need_kind", "name", *sourced)),
         plain("domestic_country", "domestic_countries", ("country",), ("country", *sourced)),
         _Table(
             "reference.domestic_analog",

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from include.city_order import questions
+
 #: Rows of a table that are shown; all of them are in the warehouse.
 ROWS_SHOWN = 40
 
@@ -388,14 +390,9 @@ def _sums(order_lines: int, pieces: Decimal, after: OrderTotals) -> str:
 
 def _approval(totals: OrderTotals) -> str:
     """How much changes, and whether a person will be asked."""
-    shares = {
-        "pieces": totals.changed_gross_share,
-        "order lines": totals.changed_lines_share,
-        "amount": totals.changed_amount_share,
-    }
+    shares = {what: getattr(totals, column) for column, what in questions.SHARES.items()}
     told = [f"{share * 100:.1f} % of the {what}" for what, share in shares.items() if share is not None]
-    listed = " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
-    changed = f"Changed: {listed or 'nothing that counts in pieces'}"
+    changed = f"Changed: {questions.listed(told) if told else 'nothing that counts in pieces'}"
     limit = totals.approval_share
     if limit is None:
         return f"{changed}; the survey lets any change pass."

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from include.city_order import exports, gate, orders, publication, references
-from include.local_platform import airflow, postgres
+from include.city_order import exports, gate, orders, publication
+from include.local_platform import postgres
 from include.local_platform.home import Home, PlatformError
 
 
@@ -49,8 +48,8 @@ def roll_back(home: Home, survey_code: str, release_id: int, why: str, who: str)
     # Not left to the next build: what manufacturers see, and the files, must not stay behind by a night.
     try:
         publication.disclose(builder, survey_code)
-        folders = exports.write(builder, home.folder("outbox"), airflow.reference(os.environ), survey_code)
-    except (OSError, references.ReferenceError) as error:
+        folders = exports.write(builder, home.folder("outbox"), survey_code)
+    except OSError as error:
         raise PlatformError(
             f"{told}\nBut its files could not be written: {error}\nMend it, then: make nightly. Or trigger "
             f"build_city_order with the partition key {survey_code}."

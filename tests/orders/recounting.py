@@ -279,7 +279,8 @@ def shares(answers: Mapping[str, Answer], terms: Terms) -> dict[tuple[str, str, 
                 asked = [(line, Decimal(line.get(demand_field(year)) or 0)) for line in lines]
                 kinds: dict[str, Decimal] = defaultdict(Decimal)
                 for line, typed in asked:
-                    kinds[line["need_kind"] or "not_stated"] += typed * Decimal(line["pieces_per_unit"])
+                    if typed:
+                        kinds[line["need_kind"] or "not_stated"] += typed * Decimal(line["pieces_per_unit"])
                 gross = sum(kinds.values(), Decimal())
                 taken = min(gross, left)
                 left -= taken

@@ -45,6 +45,15 @@ def _fall(desk: Any, agency: str, receipt_no: int, **versions: str) -> None:
     desk.execute("update core.submission set superseded_by = null where superseded_by = %s", fallen)
 
 
+def _built_by_others(desk: Any, release_id: int) -> None:
+    """Make a release one of other models; what it holds can be changed then."""
+    for table in ("release", "order_line_version"):
+        desk.execute(f"alter table city_order.{table} disable trigger user")
+    desk.execute(
+        "update city_order.release set sql_version = 'other', terms_sha256 = 'other' where release_id = %s", release_id
+    )
+
+
 def _causes(desk: Any, release_id: int) -> dict[str, tuple[str, Decimal, Decimal]]:
     """What changes of each agency, and why; both tables say the same."""
     found = {
@@ -146,23 +155,17 @@ def test_another_parent_is_a_changed_reference(desk: Any) -> None:
 
 
 def test_what_only_other_models_change_is_told_without_an_agency(desk: Any) -> None:
-    """The release before was built by models that counted one piece less, and no amount, of whom nothing changes."""
+    """The release before was built by models that counted one piece less, and no amount."""
     desk.submit("park", [{"product": "chip", "demand_2026": 5, "unit_price_rub": 2}])
-    desk.submit("depot", ONE)
+    desk.submit("depot", [{**ONE[0], "unit_price_rub": 3}])
     first = desk.publish()
-    for table in ("release", "order_line_version"):
-        desk.execute(f"alter table city_order.{table} disable trigger user")
-    desk.execute(
-        "update city_order.release set sql_version = 'other', terms_sha256 = 'other' where release_id = %s", first
-    )
+    _built_by_others(desk, first)
     desk.execute(
         "update city_order.order_line_version set gross_quantity = 5, net_quantity = 4, amount_kopecks = null,"
         " priced_share = 0 where release_id = %s",
         first,
     )
-    for table in ("release", "order_line_version"):
-        desk.execute(f"alter table city_order.{table} enable trigger user")
-    desk.submit("depot", TWO)
+    desk.submit("depot", [{**TWO[0], "unit_price_rub": 3}])
     release_id = desk.publish()
     told = [
         (row["agency_code"], row["cause"], row["gross_before"], row["gross_after"], row["net_before"], row["net_after"],
@@ -170,7 +173,87 @@ def test_what_only_other_models_change_is_told_without_an_agency(desk: Any) -> N
         for row in desk.rows("release_change", release_id)
     ]  # fmt: skip
     assert sorted(told, key=str) == [
-        ("depot", "correction", 1, 2, 1, 2, None, None),
-        (None, "changed_model", 4, 5, 3, 5, None, 1000),
+        ("depot", "correction", 1, 2, 1, 2, 300, 600),
+        (None, "changed_model", 4, 5, 3, 5, -300, 1000),
     ]
     assert releases.complaints(desk.cursor, release_id) == {}
+
+
+def test_a_rebuild_tells_the_cause_whatever_has_been_judged_since(desk: Any) -> None:
+    """Who left the roster comes back: the judgement is the old one again."""
+    receipt_no = desk.receipt("depot")
+    desk.submit("depot", TWO, receipt_no=receipt_no)
+    desk.submit("park", ONE)
+    desk.publish()
+    ((left,),) = desk.execute("select submission_id from core.submission where receipt_no = %s", receipt_no)
+    outcome = "update quality.judgement set outcome = %s, judged_at = now() where receipt_no = %s"
+    desk.withdraw("depot")
+    desk.execute(outcome, "rejected", receipt_no)
+    gone = desk.publish()
+    desk.execute(outcome, "loadable", receipt_no)
+    desk.execute("update core.submission set withdrawn_at = null where submission_id = %s", left)
+    desk.execute(
+        "update landing.receipt set lines_accepted = lines_superseded, lines_superseded = 0 where receipt_no = %s",
+        receipt_no,
+    )
+    back = desk.publish()
+    assert _causes(desk, gone) == {"depot": ("changed_rule", 2, 0)}
+    assert _causes(desk, back) == {"depot": ("changed_rule", 0, 2)}, "it was sent before"
+    for release_id in (gone, back):
+        with orders.rebuilt(desk.dsns.builder, release_id) as (cursor, draft_id):
+            cursor.execute("select cause from city_order.release_change where release_id = %s", (draft_id,))
+            assert cursor.fetchall() == [("changed_rule",)]
+
+
+def test_a_quarantined_answer_is_new_when_it_is_known_whose_it_is(desk: Any) -> None:
+    desk.submit("park", ONE)
+    receipt_no = desk.receipt("depot")
+    _refuse(desk, receipt_no)
+    desk.execute("update quality.judgement set outcome = 'quarantined' where receipt_no = %s", receipt_no)
+    desk.publish()
+    desk.submit("depot", TWO, receipt_no=receipt_no, rules="rules-2")
+    assert _causes(desk, desk.publish()) == {"depot": ("new_submission", 0, 2)}
+
+
+def test_a_sum_that_ends_by_a_third_answer_is_no_changed_reference(desk: Any) -> None:
+    """Though the references changed in that night, too."""
+    desk.family("office", "depot", "park", "museum")
+    desk.submit("office", [{"product": "chip", "demand_2026": 3}])
+    desk.submit("depot", ONE)
+    desk.submit("park", TWO)
+    desk.publish()
+    desk.submit("museum", TWO)
+    desk.execute("update reference.survey set reference_version = 'reference-2' where survey_code = %s", SURVEY)
+    assert _causes(desk, desk.publish()) == {
+        "museum": ("new_submission", 0, 2), "office": ("double_counting", 0, 3),
+    }  # fmt: skip
+
+
+def test_who_is_only_judged_anew_is_counted_anew_since_others_changed(desk: Any) -> None:
+    desk.family("office", "depot")
+    receipt_no = desk.receipt("office")
+    desk.submit("office", TWO, receipt_no=receipt_no)
+    desk.submit("depot", TWO)
+    desk.publish()
+    desk.submit("office", TWO, receipt_no=receipt_no, rules="rules-2")
+    desk.submit("depot", ONE, rules="rules-2")
+    found = {row["agency_code"]: row["cause"] for row in desk.rows("release_change", desk.publish())}
+    assert found == {"depot": "correction", "office": "double_counting"}
+
+
+def test_double_counting_that_only_other_models_find_is_no_agencys(desk: Any) -> None:
+    desk.family("office", "depot")
+    desk.submit("office", TWO)
+    desk.submit("depot", TWO)
+    first = desk.publish()
+    _built_by_others(desk, first)
+    desk.execute(
+        "update city_order.order_line_version set gross_quantity = 4, net_quantity = 4, agencies = 2, lines = 2"
+        " where release_id = %s",
+        first,
+    )
+    desk.execute("alter table city_order.double_counting_version disable trigger user")
+    desk.execute("delete from city_order.double_counting_version where release_id = %s", first)
+    desk.submit("park", [{"product": "pump", "demand_2026": 1}])
+    release_id = desk.publish()
+    assert _causes(desk, release_id) == {"park": ("new_submission", 0, 1), None: ("changed_model", 4, 2)}

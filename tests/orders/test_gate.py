@@ -85,10 +85,10 @@ def test_a_brake_is_of_one_survey_set_once_and_by_somebody_for_a_reason(desk: An
     [
         # Ten order lines, of 100 pieces each: one changes by 200, by 210; two by a little, three by a little.
         (300, 100, 100, ""),
-        (310, 100, 100, "It changes 21.0 % of the gross pieces of release 1; ecb-2026 lets 20.0 % pass by itself."),
+        (310, 100, 100, "It changes 21.0 % of the pieces of release 1; ecb-2026 lets 20.0 % pass by itself."),
         (101, 101, 100, ""),
         (101, 101, 101, "It changes 30.0 % of the order lines of release 1; ecb-2026 lets 20.0 % pass by itself."),
-        (0, 0, 0, "It changes 30.0 % of the gross pieces and 30.0 % of the order lines of release 1;"),
+        (0, 0, 0, "It changes 30.0 % of the pieces and 30.0 % of the order lines of release 1;"),
     ],
 )
 def test_a_release_that_changes_much_waits_for_a_person(
@@ -122,6 +122,19 @@ def test_a_release_that_changes_much_waits_for_a_person(
     assert desk.execute("select decision, decided_by, comment from city_order.approval") == [
         ("approved", "Петров", "ok")
     ]
+
+
+@pytest.mark.parametrize(("stock", "is_asked"), [(100, False), (600, True)])
+def test_a_slip_in_stock_asks_a_person(desk: Any, stock: int, is_asked: bool) -> None:
+    """It leaves what is asked for as it is, and little of it to be bought."""
+    _let_pass(desk, 0.2)
+    desk.submit("park", [_ask(f"pump {number}", 100) for number in range(9)])
+    desk.submit("depot", [_ask("chip", 600)])
+    desk.publish()
+    desk.submit("depot", [_ask("chip", 600) | {"stock": stock}])
+    _audited(desk)
+    why = [waiting["why"] for waiting in gate.waiting(desk.dsns.builder)]
+    assert why == ["It changes 40.0 % of the pieces of release 1; ecb-2026 lets 20.0 % pass by itself."] * is_asked
 
 
 def test_a_declined_release_is_not_published_until_the_input_changes(desk: Any) -> None:
@@ -398,7 +411,7 @@ def test_all_that_changes_is_told_at_once(desk: Any) -> None:
     _audited(desk)
     (waiting,) = gate.waiting(desk.dsns.builder)
     assert waiting["why"].startswith(
-        "It changes 100.0 % of the gross pieces, 100.0 % of the order lines and 100.0 % of the amount of release 1;"
+        "It changes 100.0 % of the pieces, 100.0 % of the order lines and 100.0 % of the amount of release 1;"
     )
 
 

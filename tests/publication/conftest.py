@@ -14,7 +14,7 @@ from psycopg2.extras import RealDictCursor
 from include.city_order import exports, orders, publication
 from tests.conftest import Warehouse, fresh_warehouse
 from tests.intake.conftest import sample_inbox
-from tests.intake.nights import REFERENCE, collect, site_of
+from tests.intake.nights import collect, site_of
 from tests.orders.conftest import desk, table
 
 __all__ = ["desk", "sample_inbox", "table"]
@@ -58,6 +58,6 @@ def sample_order(
             orders.audit(made.builder, release_id)
             orders.publish(made.builder, release_id)
             assert publication.disclose(made.builder, survey) == release_id
-            assert len(exports.write(made.builder, home / "outbox", REFERENCE, survey)) == 2
+            assert len(exports.write(made.builder, home / "outbox", survey)) == 2
             numbers[survey] = release_id
         yield SampleOrder(made, sample_inbox, site.archive, home / "outbox", numbers)

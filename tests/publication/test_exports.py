@@ -47,7 +47,6 @@ from include.city_order.release_tables import (
     years_chart,
 )
 from include.city_order.vocabulary import Programme
-from tests.intake.nights import REFERENCE
 from tests.publication.test_publication import CHIPS, answer
 
 HOSTILE = '=HYPERLINK("http://a.example","<script>alert(1)</script>")'
@@ -338,13 +337,13 @@ def read(folder: Path) -> dict[str, bytes]:
 @pytest.mark.warehouse
 def test_both_tiers_are_written_once_and_again_with_the_same_bytes(published: tuple[Any, int], tmp_path: Path):
     desk, release_id = published
-    written = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
+    written = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
     assert [str(folder.relative_to(tmp_path)) for folder in written] == [
         f"_orders/ecb-2026/{release_id}", f"_published/ecb-2026/{release_id}",
     ]  # fmt: skip
     before = [read(folder) for folder in written]
-    assert exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026") == []
-    assert exports.write(desk.dsns.builder, tmp_path / "anew", REFERENCE, "ecb-2026")
+    assert exports.write(desk.dsns.builder, tmp_path, "ecb-2026") == []
+    assert exports.write(desk.dsns.builder, tmp_path / "anew", "ecb-2026")
     anew = [read(tmp_path / "anew" / folder.relative_to(tmp_path)) for folder in written]
     assert anew == before
     assert not list(tmp_path.rglob(".*")), "nothing half-written is left"
@@ -353,7 +352,7 @@ def test_both_tiers_are_written_once_and_again_with_the_same_bytes(published: tu
 @pytest.mark.warehouse
 def test_the_published_files_tell_nothing_that_is_withheld(published: tuple[Any, int], tmp_path: Path):
     desk, _ = published
-    internal, shown = (read(folder) for folder in exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026"))
+    internal, shown = (read(folder) for folder in exports.write(desk.dsns.builder, tmp_path, "ecb-2026"))
     assert b"7777" in internal["order_line.csv"]
     assert [line.split(",")[1:] for line in shown["order_line.csv"].decode().splitlines()[1:]] == [
         ["chip", "", "", "26.11.30.000.02.01.1", "796", str(year), "planned", str(quantity), "", "3", "1"]
@@ -375,7 +374,7 @@ def three_nights(desk: Any, outbox: Path) -> dict[Path, dict[str, bytes]]:
             answer(desk, agency, {("chip", 2026): pieces, ("chip", 2027): 20})
         desk.publish()
         publication.disclose(desk.dsns.builder, "ecb-2026")
-        handed_out = exports.write(desk.dsns.builder, outbox, REFERENCE, "ecb-2026") + handed_out
+        handed_out = exports.write(desk.dsns.builder, outbox, "ecb-2026") + handed_out
     assert len(handed_out) == 6
     return {folder: read(folder) for folder in handed_out}
 
@@ -390,7 +389,7 @@ def test_a_folder_whose_name_is_on_the_disk_has_its_files_there(
         archive, "sync_folder", lambda folder: synced.append((folder.name, {path.name for path in folder.iterdir()}))
     )
     desk, release_id = published
-    written = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
+    written = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
     assert [names for _, names in synced[::2]] == [set(read(folder)) for folder in written]
     assert synced[1::2] == [("ecb-2026", {str(release_id)})] * 2
 
@@ -402,7 +401,7 @@ def test_the_folder_of_any_release_comes_back_with_the_same_bytes(desk: Any, tmp
     lost = [newest, middle, published_middle, published_first]
     for folder in lost:
         shutil.rmtree(folder)
-    assert exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026") == lost, "the last release first"
+    assert exports.write(desk.dsns.builder, tmp_path, "ecb-2026") == lost, "the last release first"
     assert {folder: read(folder) for folder in before} == before
 
 
@@ -413,12 +412,12 @@ def test_figures_are_read_only_of_folders_that_are_missing(desk: Any, tmp_path: 
     read_of = []
     for tier in (exports.internal, exports.published):
 
-        def watched(cursor: Any, columns: Any, release: Any, tier: Any = tier) -> ReleaseExport:
+        def watched(cursor: Any, release: Any, tier: Any = tier) -> ReleaseExport:
             read_of.append((tier.__name__, release["release_id"]))
-            return tier(cursor, columns, release)
+            return tier(cursor, release)
 
         monkeypatch.setattr(exports, tier.__name__, watched)
-    assert exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026") == [missing]
+    assert exports.write(desk.dsns.builder, tmp_path, "ecb-2026") == [missing]
     assert read_of == [("internal", int(missing.name))]
 
 
@@ -431,7 +430,7 @@ def test_releases_that_nobody_was_shown_or_that_are_too_old_are_left_out(desk: A
     answer(desk, "d", {("chip", 2026): 1})
     draft = desk.build()
     assert draft
-    written = exports.write(desk.dsns.builder, tmp_path / "now", REFERENCE, "ecb-2026")
+    written = exports.write(desk.dsns.builder, tmp_path / "now", "ecb-2026")
     assert len(written) == 4
     assert not {str(draft), published_first.name} & {folder.name for folder in written}
 
@@ -518,14 +517,13 @@ def another_day_of_the_references(desk: Any) -> None:
 
 def export_of(desk: Any, tier: Tier) -> ReleaseExport:
     """The last release as the files have it."""
-    columns = exports.columns_of(REFERENCE)
     with warehouse.transaction(desk.dsns.builder) as cursor:
         if tier is Tier.INTERNAL:
             release = releases.published(cursor, "ecb-2026")
             assert release
-            return exports.internal(cursor, columns, release)
+            return exports.internal(cursor, release)
         cursor.execute("select * from published.release order by release_id desc limit 1")
-        return exports.published(cursor, columns, warehouse.rows(cursor)[0])
+        return exports.published(cursor, warehouse.rows(cursor)[0])
 
 
 @pytest.mark.warehouse
@@ -618,7 +616,11 @@ def test_rows_are_sorted_by_class_and_name(desk: Any):
 
 @pytest.mark.warehouse
 def test_every_code_that_the_warehouse_knows_is_described(desk: Any):
-    columns = exports.columns_of(REFERENCE)
+    name_repair(desk, "Ремонт")
+    answer(desk, "d", {("pump", 2026): 4})
+    release_id = desk.publish()
+    with warehouse.transaction(desk.dsns.builder) as cursor:
+        columns = exports.columns_of(cursor, release_id)
     for table, name in (("release_change", "cause"), ("exclusion_version", "reason")):
         ((rule,),) = desk.execute(
             "select pg_get_constraintdef(oid) from pg_constraint where contype = 'c'"
@@ -631,9 +633,14 @@ def test_every_code_that_the_warehouse_knows_is_described(desk: Any):
     assert "correction — " in columns["cause"].description
 
 
+def name_repair(desk: Any, name: str) -> None:
+    desk.insert("reference.need_kind", need_kind="repair", name=name, source="test", source_date="2026-01-01")
+
+
 @pytest.mark.warehouse
-def test_the_files_of_a_release_call_units_as_they_were_called_when_it_was_built(desk: Any, tmp_path: Path):
+def test_the_files_of_a_release_call_codes_as_they_were_called_when_it_was_built(desk: Any, tmp_path: Path):
     desk.execute("insert into reference.loaded_version (files_sha256, load_no) values ('a', 7)")
+    name_repair(desk, "Ремонт")
     for code, name in (("839", "Комплект"), ("796", "Штука")):
         desk.insert("reference.unit", okei_code=code, symbol=name, name=name, source="test", source_date="2026-01-01")
     first_night(desk)
@@ -644,25 +651,42 @@ def test_the_files_of_a_release_call_units_as_they_were_called_when_it_was_built
     assert units == (("796", "Штука"), ("839", "Комплект"), ("245", "Киловатт-час")), (
         "answers never ask in kWh, classes of batteries do"
     )
-    written = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
+    written = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
     before = [read(folder) for folder in written]
     assert len(before) == 2
 
     desk.execute("update reference.loaded_version set load_no = 8")
     desk.execute("update reference.unit set name = 'Одна штука' where okei_code = '796'")
+    desk.execute("update reference.need_kind set name = 'Починка'")
     desk.execute("delete from reference.unit where okei_code = '839'")
     desk.insert(
         "reference.unit", okei_code="778", symbol="упак", name="Упаковка", source="test", source_date="2026-01-01"
     )
     for folder in written:
         shutil.rmtree(folder)
-    assert exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026") == written
+    assert exports.write(desk.dsns.builder, tmp_path, "ecb-2026") == written
     assert [read(folder) for folder in written] == before
 
     answer(desk, "d", {("pump", 2026): 4})
     desk.publish()
     export = export_of(desk, Tier.INTERNAL)
     assert [name for _, code, name in export.legend if code == "796"] == ["Одна штука"]
+    (described,) = {column.description for table in export.tables for column in table.columns
+                    if column.name == "need_kind"}  # fmt: skip
+    assert "repair — Починка" in described
+    assert "Ремонт" in json.dumps(json.loads(before[0]["datapackage.json"]), ensure_ascii=False)
+
+
+@pytest.mark.warehouse
+def test_a_release_of_before_names_were_kept_calls_kinds_of_need_as_they_were_first_kept(desk: Any):
+    answer(desk, "d", {("pump", 2026): 4})
+    release_id = desk.publish()
+    desk.execute("insert into reference.loaded_version (files_sha256, load_no) values ('a', 7)")
+    name_repair(desk, "Ремонт")
+    desk.execute("update reference.loaded_version set load_no = 8")
+    desk.execute("update reference.need_kind set name = 'Починка'")
+    with warehouse.transaction(desk.dsns.builder) as cursor:
+        assert ("repair", "Ремонт") in exports.columns_of(cursor, release_id)["need_kind"].codes
 
 
 @pytest.mark.warehouse
@@ -674,23 +698,22 @@ def test_a_rebuild_of_every_earlier_release_gives_the_files_of_its_night_byte_fo
         night(desk)
         release_id = desk.publish()
         publication.disclose(desk.dsns.builder, "ecb-2026")
-        written[release_id] = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
+        written[release_id] = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
     again = orders.roll_back(desk.dsns.builder, "ecb-2026", sorted(written)[1], "Иванова", "wrong prices")
     publication.disclose(desk.dsns.builder, "ecb-2026")
-    written[again] = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
+    written[again] = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
     kept = {release_id: [read(folder) for folder in folders] for release_id, folders in written.items()}
     desk.execute("update reference.survey_year set certainty = 'indicative'")
     desk.execute("update reference.survey set title = 'Другое название'")
     causes = set()
-    columns = exports.columns_of(REFERENCE)
     for release_id, (internal, shown) in kept.items():
         with orders.rebuilt(desk.dsns.builder, release_id) as (cursor, draft_id):
             recorded = releases.release(cursor, release_id)
-            assert exports.files(exports.internal(cursor, columns, recorded, rows_of=draft_id)) == internal
+            assert exports.files(exports.internal(cursor, recorded, rows_of=draft_id)) == internal
         with warehouse.transaction(desk.dsns.builder) as cursor:
             cursor.execute("select * from published.release where release_id = %s", (release_id,))
             (row,) = warehouse.rows(cursor)
-            assert exports.files(exports.published(cursor, columns, row)) == shown
+            assert exports.files(exports.published(cursor, row)) == shown
         causes |= {row["cause"] for row in csv.DictReader(StringIO(internal["release_change.csv"].decode("utf-8-sig")))}
     assert len({frozenset(internal.items()) for internal, _ in kept.values()}) == len(kept) == 5
     assert causes >= {"new_submission", "correction", "withdrawal", "double_counting", "roll_back"}

@@ -19,7 +19,6 @@ import pytest
 
 from include.city_order import exports, publication
 from include.city_order.disclosure import Cell, CellKind, Goods
-from tests.intake.nights import REFERENCE
 from tests.publication.attacker import Knowledge, Sum
 from tests.publication.histories import Publication, World
 
@@ -249,7 +248,7 @@ def test_the_warehouse_shows_what_the_rule_shows_and_the_attacker_finds_nothing(
         assert {Cell(CellKind.CLASS, okpd2_class, year): total for okpd2_class, year, total in rest} == {
             cell: total for cell, total in totals.items() if cell.kind is CellKind.CLASS
         }
-        internal, shown = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
+        internal, shown = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
         handed_out += list(told(shown, memory, memory.cells()))
         kept_back += list(told(internal, memory, asked_for(memory)))
     knowledge = memory.knowledge()
@@ -313,7 +312,7 @@ def test_no_price_is_handed_out(desk: Any, tmp_path: Path):
         line = {"product": "chip", "okpd2_code": CHIPS, "demand_2026": 10, "unit_price_rub": price}
         desk.submit(agency, [line])
     release(desk)
-    internal, shown = exports.write(desk.dsns.builder, tmp_path, REFERENCE, "ecb-2026")
+    internal, shown = exports.write(desk.dsns.builder, tmp_path, "ecb-2026")
     assert Decimal(30) in numbers_of(shown)
     secrets = {Decimal(price) for price in prices.values()} | {10 * Decimal(price) for price in prices.values()}
     assert not numbers_of(shown) & secrets

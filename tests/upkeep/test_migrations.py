@@ -168,6 +168,43 @@ def test_the_nights_go_on_after_an_upgrade(
     assert len(select(site, "select * from city_order.release")) == len(releases) + 1
 
 
+@pytest.mark.slow
+@pytest.mark.warehouse
+def test_the_first_night_after_the_models_changed_tells_what_only_they_changed(
+    databases: Databases, night: tuple[Warehouse, Site], monkeypatch: pytest.MonkeyPatch
+):
+    """Models of before counted a piece less of one product, and found nothing that is asked for twice."""
+    older = databases.create()
+    migrate(older.owner, "head", monkeypatch)
+    superuser = databases.dsn(str(parse_dsn(older.owner)["dbname"]))
+    copy_night(night[0].owner, superuser)
+    site = replace(night[1], warehouse=older.ingest)
+    with warehouse.transaction(superuser) as cursor:
+        cursor.execute("set session_replication_role = replica")
+        cursor.execute("update city_order.release set sql_version = 'other', terms_sha256 = 'other'")
+        cursor.execute("update city_order.published_release set confirmed_fingerprint = 'other'")
+        cursor.execute("delete from city_order.double_counting_version")
+        cursor.execute(
+            "update city_order.order_line_version"
+            " set gross_quantity = gross_quantity - 1, net_quantity = net_quantity - 1 where net_quantity > 1"
+            " and product_id = (select min(product_id) from city_order.order_line_version where net_quantity > 1)"
+        )
+        assert cursor.rowcount > 0
+        counted = cursor.rowcount
+    before = {row["release_id"] for row in select(site, "select release_id from city_order.release")}
+    one_night(older, site)
+    changes = select(
+        site,
+        "select change.*, replaces_release_id from city_order.release_change as change"
+        " inner join city_order.release using (release_id) where replaces_release_id is not null",
+    )
+    assert {(row["agency_code"], row["cause"]) for row in changes} == {(None, "changed_model")}
+    assert len(changes) == counted
+    assert all(row["gross_after"] - row["gross_before"] == 1 for row in changes)
+    assert {row["replaces_release_id"] for row in changes} <= before
+    assert orders.surveys_to_build(older.builder) == []
+
+
 @pytest.mark.warehouse
 def test_a_warehouse_newer_than_the_checkout_is_refused(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch):
     connection = psycopg2.connect(warehouse.owner)

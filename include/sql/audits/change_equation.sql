@@ -1,5 +1,6 @@
 -- Law 7: a release says for each changed figure why: what its order lines differ by from those of the release replaced =
--- the sum of its changes, each with a cause; and none is without an agency unless the models are others.
+-- the sum of its changes, each with a cause; and none is without an agency unless the models are others. Of kinds of need
+-- it adds up nothing: what one loses another wins.
 -- A release that is older than changes of net quantity and amount is not held to it.
 with
 
@@ -7,7 +8,7 @@ audited as (
     select
         release.release_id,
         release.replaces_release_id,
-        release.sql_version = base.sql_version as has_the_same_models
+        release.sql_version = base.sql_version and release.rolled_back_to_release_id is null as has_the_same_models
     from city_order.release
     inner join city_order.release as base on release.replaces_release_id = base.release_id
     where release.release_id = %(release_id)s and release.tells_every_change

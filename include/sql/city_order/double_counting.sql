@@ -2,58 +2,20 @@
 -- subordinates do in sum: a department that repeats what its institutions have answered. Each stands with whom it repeats.
 -- Which counts is the survey's rule; if those below do, what counts below an agency is never less than what it asks for.
 -- Grain: product_id, agency_code, subordinate_code, year.  Reads: city_order.inputs_of, core.demand_line,
--- reference.agency_version_as_loaded.
-with recursive
+-- reference.agencies_below.
+with
 
--- As the city was organised on the survey's day: a version may be open still though another has followed it.
-kinship as (
-    select distinct on (agency_version.agency_code)
-        agency_version.agency_code,
-        agency_version.parent_code
-    from reference.agency_version_as_loaded as agency_version
-    where
-        agency_version.from_load_no <= %(reference_load_no)s
-        and coalesce(agency_version.until_load_no > %(reference_load_no)s, true)
-        and agency_version.valid_from <= %(reference_as_of_date)s
-        and coalesce(agency_version.valid_to >= %(reference_as_of_date)s, true)
-    order by agency_version.agency_code asc, agency_version.valid_from desc
-),
-
--- Everybody below an agency, whoever between them is silent. Each pair is found once, so a circle ends.
-descent as (
+-- Whose answers are compared with whose, whoever between them is silent.
+related as materialized (
     select
-        kinship.parent_code as agency_code,
-        kinship.agency_code as subordinate_code
-    from kinship
-    where kinship.parent_code is not null
-    union
-    select
-        kinship.parent_code as agency_code,
-        descent.subordinate_code
-    from descent
-    inner join kinship on descent.agency_code = kinship.agency_code
-    where kinship.parent_code is not null
-),
-
--- Whose answers are compared with whose. Of two in a circle neither is below the other: both would be left out.
-related as (
-    select
-        descent.agency_code,
+        kin.agency_code,
         parent.submission_id,
-        descent.subordinate_code,
+        kin.subordinate_code,
         child.submission_id as subordinate_submission_id,
-        descent.agency_code = kinship.parent_code as is_direct
-    from descent
-    inner join kinship on descent.subordinate_code = kinship.agency_code
-    inner join city_order.inputs_of(%(release_id)s) as parent on descent.agency_code = parent.agency_code
-    inner join city_order.inputs_of(%(release_id)s) as child on descent.subordinate_code = child.agency_code
-    where
-        (descent.subordinate_code, descent.agency_code) not in (
-            select
-                opposite.agency_code,
-                opposite.subordinate_code
-            from descent as opposite
-        )
+        kin.is_direct
+    from reference.agencies_below(%(reference_as_of_date)s::date, %(reference_load_no)s::bigint) as kin
+    inner join city_order.inputs_of(%(release_id)s) as parent using (agency_code)
+    inner join city_order.inputs_of(%(release_id)s) as child on kin.subordinate_code = child.agency_code
 ),
 
 -- Parents are few: only their products are looked for among the lines of their subordinates.

@@ -1,7 +1,7 @@
 -- Agencies whose submission differs from the one in the release replaced, and why. What counts is what stands; in a
 -- roll-back or a rebuild, what an earlier release recorded.
 -- Grain: agency_code.  Reads: city_order.release_input, core.submission, core.demand_line, landing.receipt,
--- quality.judgement.
+-- quality.judgement, city_order.input_change, city_order.release_input_version.
 with
 
 input_before as (
@@ -37,12 +37,13 @@ changed as (
         input_after.reference_version as reference_after
     from input_before
     full join input_after using (agency_code)
-    where input_before.submission_id is distinct from input_after.submission_id
+    where
+        input_before.submission_id is distinct from input_after.submission_id
+        and (%(as_release_id)s::bigint is null or %(is_roll_back)s)
 ),
 
 -- When an answer counts that was refused once, or one counts no more, a later judgement did it: by other versions, or by
--- the same ones if the agency has left the roster. What was judged after the inputs of a release does not matter here: a
--- rebuild must tell what was told.
+-- the same ones if the agency has left the roster, or come back to it.
 judged as (
     select
         changed.*,
@@ -66,7 +67,7 @@ judged as (
         from quality.judgement
         where
             judgement.receipt_no = changed.receipt_after and judgement.receipt_no is distinct from changed.receipt_before
-            and judgement.outcome <> 'loadable' and judgement.judged_at < after.judged_at
+            and judgement.outcome = 'rejected' and judgement.judged_at < after.judged_at
         order by judgement.judged_at desc, judgement.rules_version asc, judgement.reference_version asc
         limit 1
     ) as refused on true
@@ -81,11 +82,16 @@ judged as (
     ) as fallen on true
 ),
 
--- An earlier answer that counts again was not sent again.
+counted_once as (
+    select distinct submission_id
+    from city_order.release_input_version
+),
+
+-- An earlier answer that counts again was not sent again, nor one that counted in any release before.
 told as (
     select
         judged.*,
-        judged.receipt_after is not null and not judged.was_refused and coalesce(
+        judged.receipt_after is not null and not judged.was_refused and counted_once.submission_id is null and coalesce(
             (after.drop_date, after.modified_ns, after.original_path collate "C", after.sha256, after.receipt_no)
             > (before.drop_date, before.modified_ns, before.original_path collate "C", before.sha256, before.receipt_no),
             true
@@ -93,6 +99,7 @@ told as (
     from judged
     left join landing.receipt as before on judged.receipt_before = before.receipt_no
     left join landing.receipt as after on judged.receipt_after = after.receipt_no
+    left join counted_once on judged.submission_after = counted_once.submission_id
 )
 
 -- The first cause that fits. An agency takes back all that it asked for by a nil return. The roster is in no version
@@ -117,3 +124,13 @@ select
         else 'changed_rule'
     end as cause
 from told
+union all
+-- A rebuild tells what was told, whatever has been judged since.
+select
+    %(release_id)s as release_id,
+    agency_code,
+    submission_before,
+    submission_after,
+    cause
+from city_order.input_change
+where release_id = %(as_release_id)s::bigint and not %(is_roll_back)s

@@ -35,8 +35,36 @@ left_to_others as (
     from twice
 ),
 
--- What an agency asks for without a change of its own, and of which more or less is counted: since the survey handles
--- it otherwise, since the city is organised otherwise, or since others have answered otherwise.
+-- The release replaced, and whether its order lines were counted by other models than these.
+base as (
+    select
+        release.*,
+        release.sql_version <> %(models_version)s or %(sql_version)s <> %(models_version)s as is_of_other_models
+    from city_order.release
+    where release.release_id = %(base_release_id)s
+),
+
+changed_submission as materialized (
+    select submission_before as submission_id
+    from city_order.input_change
+    where release_id = %(release_id)s and submission_before is not null
+    union all
+    select submission_after as submission_id
+    from city_order.input_change
+    where release_id = %(release_id)s and submission_after is not null
+),
+
+-- Of what somebody asks for twice: what the agencies that change ask for, or did.
+asked_by_changed as materialized (
+    select distinct demand_line.product_id
+    from changed_submission
+    inner join core.demand_line using (submission_id)
+    where demand_line.product_id in (select twice.product_id from twice)
+),
+
+-- What an agency asks for itself, and of which more or less is counted than before: since the survey handles it
+-- otherwise, others have answered otherwise, or the city is organised otherwise. If only the models look for more, it is
+-- told of no agency.
 counted_anew as (
     select
         twice.agency_code,
@@ -44,14 +72,14 @@ counted_anew as (
         case
             when %(is_roll_back)s then 'roll_back'
             when min(base.double_counting) <> %(double_counting)s then 'changed_rule'
-            when min(base.reference_version) <> %(reference_version)s and count(changed.agency_code) = 0
-                then 'changed_reference'
+            when count(asked_by_changed.product_id) > 0 then 'double_counting'
+            when bool_or(base.is_of_other_models) then null
+            when min(base.reference_version) <> %(reference_version)s then 'changed_reference'
             else 'double_counting'
         end as cause
     from twice
-    inner join city_order.release as base on base.release_id = %(base_release_id)s
-    left join city_order.input_change as changed
-        on changed.release_id = %(release_id)s and twice.subordinate_code = changed.agency_code
+    cross join base
+    left join asked_by_changed on twice.product_id = asked_by_changed.product_id
     group by twice.agency_code, twice.product_id
     having bool_and(twice.is_after) or not bool_or(twice.is_after)
 ),
@@ -85,10 +113,12 @@ side as materialized (
     from counted_anew
     inner join city_order.inputs_of(%(release_id)s) as input using (agency_code)
     cross join (values (false), (true)) as side (is_after)
-    where not exists (
-        select 1 from city_order.input_change as changed
-        where changed.release_id = %(release_id)s and changed.agency_code = input.agency_code
-    )
+    where
+        counted_anew.cause is not null
+        and not exists (
+            select 1 from city_order.input_change as changed
+            where changed.release_id = %(release_id)s and changed.agency_code = input.agency_code
+        )
 ),
 
 line as (
@@ -106,6 +136,13 @@ line as (
         demand_line.stock,
         demand_line.contracted,
         demand_line.unit_price_rub,
+        hash_record_extended(
+            row(
+                pieces_per_unit, coalesce(need_kind, 'not_stated'), stock, contracted, unit_price_rub,
+                demand_2026, demand_2027, demand_2028, demand_2029, demand_2030,
+                demand_2031, demand_2032, demand_2033, demand_2034, demand_2035
+            ), 0
+        ) as content,
         nullif(demand_line.demand_2026, 0) as demand_2026,
         nullif(demand_line.demand_2027, 0) as demand_2027,
         nullif(demand_line.demand_2028, 0) as demand_2028,
@@ -161,14 +198,22 @@ differing as (
         agency_code,
         product_id
     from counted
-    cross join lateral hash_record_extended(
-        row(
-            pieces_per_unit, kind_counted, stock, contracted, unit_price_rub, demand_2026, demand_2027, demand_2028,
-            demand_2029, demand_2030, demand_2031, demand_2032, demand_2033, demand_2034, demand_2035
-        ), 0
-    ) as content
     group by agency_code, product_id
     having sum(content) filter (where not is_after) is distinct from sum(content) filter (where is_after)
+),
+
+-- Of an answer that was only judged anew, too, more or less may count since others have changed theirs.
+only_counted_anew as (
+    select
+        agency_code,
+        product_id,
+        min(counted_anew.cause) as cause
+    from counted_anew
+    inner join line using (agency_code, product_id)
+    group by agency_code, product_id
+    having
+        sum(line.content) filter (where not line.is_after) = sum(line.content) filter (where line.is_after)
+        and bool_and(line.cause in ('changed_rule', 'changed_reference'))
 ),
 
 explained as (
@@ -187,16 +232,17 @@ explained as (
 
 agency_cause as (
     select
-        agency_code,
-        product_id,
-        min(kind_counted) <> max(kind_counted) as has_kinds,
+        explained.agency_code,
+        explained.product_id,
+        min(explained.kind_counted) <> max(explained.kind_counted) as has_kinds,
         case
-            when bool_or(is_mapped_anew) then 'changed_mapping'
-            when bool_or(is_measured_anew) then 'changed_unit'
-            else min(cause)
+            when bool_or(explained.is_mapped_anew) then 'changed_mapping'
+            when bool_or(explained.is_measured_anew) then 'changed_unit'
+            else coalesce(min(only_counted_anew.cause), min(explained.cause))
         end as cause
     from explained
-    group by agency_code, product_id
+    left join only_counted_anew using (agency_code, product_id)
+    group by explained.agency_code, explained.product_id
 ),
 
 -- As the order counts it: each line's sum is rounded to kopecks.
@@ -388,44 +434,24 @@ of_agencies as (
 ),
 
 -- If the models are others, what is left of an order line without the agencies that change may differ, too.
-model as (
-    select sql_version <> %(sql_version)s as is_other
-    from city_order.release
-    where release_id = %(base_release_id)s
-),
-
 line_before as (
     select *
     from city_order.order_line
     where
-        release_id = %(base_release_id)s and (select model.is_other from model)
+        release_id = %(base_release_id)s and (select base.is_of_other_models from base)
         and (%(touched)s::text[] is null or product_id = any(%(touched)s::text[]))
 ),
 
 line_after as (
     select *
     from city_order.order_line_version
-    where release_id = %(release_id)s and (select model.is_other from model)
-),
-
-all_agencies as (
-    select
-        product_id,
-        unit,
-        year,
-        coalesce(line_before.gross_quantity, 0) as gross_before,
-        coalesce(line_after.gross_quantity, 0) as gross_after,
-        coalesce(line_before.net_quantity, 0) as net_before,
-        coalesce(line_after.net_quantity, 0) as net_after,
-        line_before.amount_kopecks as amount_before_kopecks,
-        line_after.amount_kopecks as amount_after_kopecks
-    from line_before
-    full join line_after using (product_id, unit, year)
+    where release_id = %(release_id)s and (select base.is_of_other_models from base)
 ),
 
 changing as (
     select
         product_id,
+        '796' as unit,
         year,
         sum(gross_before) as gross_before,
         sum(gross_after) as gross_after,
@@ -434,21 +460,23 @@ changing as (
         sum(amount_before_kopecks) as amount_before_kopecks,
         sum(amount_after_kopecks) as amount_after_kopecks
     from of_agencies
+    where (select base.is_of_other_models from base)
     group by product_id, year
 ),
 
 of_models as (
     select
-        all_agencies.product_id,
-        all_agencies.year,
-        all_agencies.gross_before - coalesce(changing.gross_before, 0) as gross_before,
-        all_agencies.gross_after - coalesce(changing.gross_after, 0) as gross_after,
-        all_agencies.net_before - coalesce(changing.net_before, 0) as net_before,
-        all_agencies.net_after - coalesce(changing.net_after, 0) as net_after,
-        all_agencies.amount_before_kopecks - coalesce(changing.amount_before_kopecks, 0) as amount_before_kopecks,
-        all_agencies.amount_after_kopecks - coalesce(changing.amount_after_kopecks, 0) as amount_after_kopecks
-    from all_agencies
-    left join changing using (product_id, year)
+        product_id,
+        year,
+        coalesce(line_before.gross_quantity, 0) - coalesce(changing.gross_before, 0) as gross_before,
+        coalesce(line_after.gross_quantity, 0) - coalesce(changing.gross_after, 0) as gross_after,
+        coalesce(line_before.net_quantity, 0) - coalesce(changing.net_before, 0) as net_before,
+        coalesce(line_after.net_quantity, 0) - coalesce(changing.net_after, 0) as net_after,
+        coalesce(line_before.amount_kopecks, 0) - coalesce(changing.amount_before_kopecks, 0) as amount_before_kopecks,
+        coalesce(line_after.amount_kopecks, 0) - coalesce(changing.amount_after_kopecks, 0) as amount_after_kopecks
+    from line_before
+    full join line_after using (product_id, unit, year)
+    full join changing using (product_id, unit, year)
 )
 
 select
@@ -484,4 +512,4 @@ select
 from of_models
 where
     gross_before <> gross_after or net_before <> net_after
-    or coalesce(amount_before_kopecks, 0) <> coalesce(amount_after_kopecks, 0)
+    or amount_before_kopecks <> amount_after_kopecks

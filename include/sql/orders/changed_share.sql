@@ -1,5 +1,6 @@
 -- How much a release changes of the one that it replaces: pieces, order lines and amounts that differ, of all that the
--- other had. Empty if there was nothing to change. Only products that the release touches are compared.
+-- other had. Pieces differ as they are asked for, or as stock and contracts leave them to be bought: whichever is more.
+-- Empty if there was nothing to change. Only products that the release touches are compared.
 -- Grain: one row.  Reads: city_order.order_line, city_order.order_line_version, city_order.release.
 with
 
@@ -19,11 +20,14 @@ line_after as (
 
 changed as (
     select
-        coalesce(sum(abs(
-            coalesce(line_after.gross_quantity, 0) - coalesce(line_before.gross_quantity, 0)
+        coalesce(sum(greatest(
+            abs(coalesce(line_after.gross_quantity, 0) - coalesce(line_before.gross_quantity, 0)),
+            abs(coalesce(line_after.net_quantity, 0) - coalesce(line_before.net_quantity, 0))
         )), 0) as pieces,
         count(*) filter (
-            where line_after.gross_quantity is distinct from line_before.gross_quantity
+            where
+            line_after.gross_quantity is distinct from line_before.gross_quantity
+            or line_after.net_quantity is distinct from line_before.net_quantity
         ) as order_lines,
         coalesce(sum(abs(
             coalesce(line_after.amount_kopecks, 0) - coalesce(line_before.amount_kopecks, 0)

@@ -9,23 +9,31 @@ figure as (
         product_id,
         unit,
         year,
+        coalesce(release.agency_code, waiting.agency_code) as agency_code,
         coalesce(release.cause, waiting.cause) as cause,
         coalesce(waiting.gross_after, release.gross_before) as gross_before,
         coalesce(release.gross_after, waiting.gross_before) as gross_after,
         coalesce(waiting.net_after, release.net_before) as net_before,
         coalesce(release.net_after, waiting.net_before) as net_after,
+        greatest(release.other_kind_quantity, waiting.other_kind_quantity) as other_kind_quantity,
         case when waiting.cause is null then release.amount_before_kopecks else waiting.amount_after_kopecks end
             as amount_before,
         case when release.cause is null then waiting.amount_before_kopecks else release.amount_after_kopecks end
             as amount_after
     from (
-        select * from city_order.release_change
+        select
+            *,
+            coalesce(agency_code, '') as whose
+        from city_order.release_change
         where release_id = %(release_id)s::bigint
     ) as release
     full join (
-        select * from city_order.release_change
+        select
+            *,
+            coalesce(agency_code, '') as whose
+        from city_order.release_change
         where release_id = %(waiting_release_id)s::bigint
-    ) as waiting using (product_id, unit, year, agency_code)
+    ) as waiting using (product_id, unit, year, whose)
 ),
 
 changed as (
@@ -34,7 +42,7 @@ changed as (
         unit,
         year,
         cause,
-        count(*) as agencies,
+        count(agency_code) as agencies,
         sum(gross_before) as gross_before,
         sum(gross_after) as gross_after,
         sum(net_before) as net_before,
@@ -42,7 +50,9 @@ changed as (
         coalesce(sum(amount_before), 0) as amount_before_kopecks,
         coalesce(sum(amount_after), 0) as amount_after_kopecks
     from figure
-    where gross_before <> gross_after or net_before <> net_after or amount_before is distinct from amount_after
+    where
+        gross_before <> gross_after or net_before <> net_after or amount_before is distinct from amount_after
+        or other_kind_quantity > 0
     group by product_id, unit, year, cause
 )
 

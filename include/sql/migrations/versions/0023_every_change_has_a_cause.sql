@@ -29,11 +29,14 @@ comment on column city_order.release_change.agency_code is
 'The agency of whom something changed; empty where only the models did.';
 comment on column city_order.release_change.cause is
 'new_submission, correction or withdrawal (a nil return in place of an answer); of an answer that was judged anew,
-changed_mapping (a line asks for another product), changed_unit (its unit has other pieces), changed_rule or
-changed_reference; double_counting (of an answer that did not change, more or less is counted); changed_model; or
-roll_back.';
-comment on column city_order.release_change.gross_before is 'Pieces that counted of the agency in the release replaced.';
-comment on column city_order.release_change.gross_after is 'Pieces that count of it in this one.';
+changed_mapping (a line asks for another product) or changed_unit (its unit has other pieces); changed_rule or
+changed_reference: nothing was sent, and it was judged anew, or is counted otherwise since the survey''s rule of double
+counting or the city''s organisation changed; double_counting: of an answer that did not change, more or less is counted
+since others changed theirs; changed_model; or roll_back.';
+comment on column city_order.release_change.gross_before is
+'Pieces of its answer in the release replaced, as these models count them; without an agency, of all others.';
+comment on column city_order.release_change.gross_after is
+'Pieces of its answer in this one; without an agency, of all others.';
 comment on column city_order.release_change.net_before is
 'The same less what it had in hand; empty in releases that are older than this column.';
 comment on column city_order.release_change.net_after is
@@ -101,3 +104,55 @@ comment on view city_order.double_counting is
 'Products that an agency asks for in the same pieces, every year, as one below it does, or as all of its direct
 subordinates do in sum, and how the survey handles it; a row for each of those below.
 Grain: release_id, product_id, agency_code, subordinate_code, year.';
+
+create function reference.agencies_below(as_of_date date, load_no bigint)
+returns table (agency_code text, subordinate_code text, is_direct boolean)
+language plpgsql stable rows 1000 as $$
+begin
+    return query
+    with recursive
+
+    -- A version may be open still though another has followed it.
+    kinship as (
+        select distinct on (version.agency_code)
+            version.agency_code as code,
+            version.parent_code
+        from reference.agency_version_as_loaded as version
+        where
+            version.from_load_no <= agencies_below.load_no
+            and coalesce(version.until_load_no > agencies_below.load_no, true)
+            and version.valid_from <= agencies_below.as_of_date
+            and coalesce(version.valid_to >= agencies_below.as_of_date, true)
+        order by version.agency_code asc, version.valid_from desc
+    ),
+
+    -- Each pair is found once, so a circle ends.
+    descent as (
+        select
+            kinship.parent_code as above,
+            kinship.code as below
+        from kinship
+        where kinship.parent_code is not null
+        union
+        select
+            kinship.parent_code as above,
+            descent.below
+        from descent
+        inner join kinship on descent.above = kinship.code
+        where kinship.parent_code is not null
+    )
+
+    -- Of two in a circle neither is below the other. Joined: that goes in one go, however many rows are expected.
+    select
+        descent.above,
+        descent.below,
+        descent.above = kinship.parent_code
+    from descent
+    inner join kinship on descent.below = kinship.code
+    left join descent as opposite on descent.below = opposite.above and descent.above = opposite.below
+    where opposite.above is null;
+end $$;
+comment on function reference.agencies_below(date, bigint) is
+'Who is below an agency, however far, as the city was organised on that day and as that load of the references said; and
+whether directly. The planner takes it for the thousand rows that it may well be: the rows of a recursive query it
+guesses to be a hundred times as many, and then goes through all lines.';

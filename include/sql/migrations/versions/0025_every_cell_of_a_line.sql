@@ -1,5 +1,6 @@
 -- An order line leads to the cells of price, stock and contracts, too; what an agency has in hand leads to its cells; an
--- agency is one for criticality, however many years it asks for; and a release's files call a unit as it was called then.
+-- agency is one for criticality, however many years it asks for; and a release's files call a unit or a kind of need as it
+-- was called then.
 
 create or replace view city_order.order_line_source as
 select
@@ -340,7 +341,7 @@ to 1 (one). Pieces of which nobody said whose they are take no part; a manufactu
 score is empty if there is no price, if no manufacturer is known, or if the OKPD2 code is too short to have a class; place
 is empty unless the score is above 0.';
 
--- What units were called, as for parts and manufacturers.
+-- What units and kinds of need were called, as for parts and manufacturers.
 
 create table reference.unit_as_loaded (
     okei_code text not null,
@@ -392,6 +393,62 @@ for each row when (
 )
 execute function reference.keep_unit_as_loaded();
 
-grant select, insert, update, delete on reference.unit_as_loaded to city_order_ingest;
-grant select on reference.unit_as_loaded to city_order_builder, city_order_analyst;
+create table reference.need_kind (
+    need_kind text primary key,
+    name text not null,
+    source text not null,
+    source_date date not null
+);
+comment on table reference.need_kind is 'What products are needed for. Grain: need_kind.';
+comment on column reference.need_kind.need_kind is 'Our code.';
+comment on column reference.need_kind.name is 'Its name, in Russian.';
+comment on column reference.need_kind.source is 'Where the row comes from.';
+comment on column reference.need_kind.source_date is 'Date of the source.';
+
+create table reference.need_kind_as_loaded (
+    need_kind text not null,
+    name text not null,
+    from_load_no bigint not null,
+    until_load_no bigint check (until_load_no > from_load_no),
+    primary key (need_kind, from_load_no)
+);
+comment on table reference.need_kind_as_loaded is
+'How a kind of need was called, load by load. Grain: need_kind, from_load_no.';
+comment on column reference.need_kind_as_loaded.need_kind is 'Our code.';
+comment on column reference.need_kind_as_loaded.name is 'The name that the files of a release show.';
+comment on column reference.need_kind_as_loaded.from_load_no is 'The first load that said so, since there is this table.';
+comment on column reference.need_kind_as_loaded.until_load_no is 'The first that did not; empty while it is so.';
+
+create function reference.keep_need_kind_as_loaded() returns trigger
+language plpgsql as $$
+declare
+    load_no_now constant bigint := reference.current_load_no();
+begin
+    if tg_op <> 'INSERT' then
+        delete from reference.need_kind_as_loaded
+        where need_kind = old.need_kind and from_load_no = load_no_now;
+        update reference.need_kind_as_loaded set until_load_no = load_no_now
+        where need_kind = old.need_kind and until_load_no is null;
+    end if;
+    if tg_op <> 'DELETE' then
+        insert into reference.need_kind_as_loaded (need_kind, name, from_load_no)
+        values (new.need_kind, new.name, load_no_now);
+    end if;
+    return null;
+end $$;
+comment on function reference.keep_need_kind_as_loaded() is 'Keeps how a kind of need was called when a load changes it.';
+
+create trigger kept_as_loaded after insert or delete on reference.need_kind
+for each row execute function reference.keep_need_kind_as_loaded();
+create trigger changed_as_loaded after update on reference.need_kind
+for each row when (
+    old.need_kind is distinct from new.need_kind
+    or old.name is distinct from new.name
+)
+execute function reference.keep_need_kind_as_loaded();
+
+grant select, insert, update, delete on
+reference.unit_as_loaded, reference.need_kind, reference.need_kind_as_loaded to city_order_ingest;
+grant select on reference.unit_as_loaded, reference.need_kind, reference.need_kind_as_loaded
+to city_order_builder, city_order_analyst;
 grant select on city_order.in_hand_source to city_order_ingest, city_order_builder, city_order_analyst;
