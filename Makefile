@@ -45,7 +45,8 @@ check: $(INSTALLED)  ## say what the night would answer to a file, and touch not
 	@test -n "$(FILE)" -a -n "$(SURVEY)" -a -n "$(AGENCY)" || { echo "Say which file, and whose: make check FILE=answer.xlsx SURVEY=ecb-2026 AGENCY=gorsvet" >&2; exit 2; }
 	@$(PLATFORM) check --file "$(FILE)" --survey "$(SURVEY)" --agency "$(AGENCY)" --to "$(TO)"
 
-# A reason is a sentence of a person: the shell takes it from the environment, whatever is quoted in it.
+# A reason is a sentence of a person: the shell takes it from the environment, whatever is quoted in it. Only a dollar is
+# make's own: it must be doubled.
 brake: $(INSTALLED)  ## stop publishing a survey: SURVEY=code REASON="why" [WHO=name]
 	@test -n "$(SURVEY)" -a -n "$$REASON" || { echo 'Say which survey, and why: make brake SURVEY=ecb-2026 REASON="prices look wrong"' >&2; exit 2; }
 	@$(PLATFORM) brake --survey "$(SURVEY)" --reason "$$REASON" --who "$$WHO"

@@ -46,7 +46,8 @@ def set_brake(dsn: str, survey_code: str, who: str, why: str) -> str:
         new = cursor.rowcount
         brake = _brake(cursor, survey_code)
     assert brake
-    return f"{'' if new else 'Already: '}{_brake_in_words(survey_code, brake)}"
+    told = _brake_in_words(survey_code, brake)
+    return told if new else f"Already: {told} Your reason is not recorded: to change it, lift the brake and set it again."
 
 
 def lift_brake(dsn: str, survey_code: str, who: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.city_order import orders, releases
+from include.city_order import gate, orders, releases
 
 from .conftest import SURVEY
 
@@ -257,3 +257,26 @@ def test_double_counting_that_only_other_models_find_is_no_agencys(desk: Any) ->
     desk.submit("park", [{"product": "pump", "demand_2026": 1}])
     release_id = desk.publish()
     assert _causes(desk, release_id) == {"park": ("new_submission", 0, 1), None: ("changed_model", 4, 2)}
+
+
+def test_what_an_unpublished_release_had_is_still_a_correction(desk: Any) -> None:
+    """A brake holds the first release with it; the next one, with another's, is published."""
+    desk.submit("depot", ONE)
+    desk.submit("park", ONE)
+    desk.publish()
+    desk.submit("depot", TWO)
+    orders.audit(desk.dsns.builder, desk.build())
+    desk.submit("park", TWO)
+    assert _causes(desk, desk.publish()) == {"depot": ("correction", 1, 2), "park": ("correction", 1, 2)}
+
+
+def test_what_a_roll_back_took_away_comes_back_for_its_old_reasons(desk: Any) -> None:
+    desk.submit("depot", ONE)
+    first = desk.publish()
+    desk.submit("depot", TWO)
+    desk.submit("park", ONE)
+    desk.publish()
+    back = orders.roll_back(desk.dsns.builder, SURVEY, first, "Иванова", "wrong")
+    gate.lift_brake(desk.dsns.builder, SURVEY, "Иванова")
+    assert {cause for cause, *_ in _causes(desk, back).values()} == {"roll_back"}
+    assert _causes(desk, desk.publish()) == {"depot": ("correction", 1, 2), "park": ("new_submission", 0, 1)}

@@ -578,7 +578,7 @@ def test_changes_and_kinds_of_need_name_the_product_even_one_that_left_the_order
     tables = {table.name: list(table.records()) for table in export_of(desk, Tier.INTERNAL).tables}
     named = (
         "product_name", "part_number", "manufacturer", "cause", "gross_before", "gross_after",
-        "net_before", "net_after", "amount_before_rub", "amount_after_rub", "other_kind_quantity", "agencies",
+        "net_before", "net_after", "amount_before_rub", "amount_after_rub", "other_kind_quantity", "changed_agencies",
     )  # fmt: skip
     assert [tuple(row[name] for name in named) for row in tables["release_change"]] == [
         ("pump", None, None, "correction", 1, 2, 1, 0, None, 7, 1, 1),

@@ -1,7 +1,7 @@
 -- Agencies whose submission differs from the one in the release replaced, and why. What counts is what stands; in a
 -- roll-back or a rebuild, what an earlier release recorded.
 -- Grain: agency_code.  Reads: city_order.release_input, core.submission, core.demand_line, landing.receipt,
--- quality.judgement, city_order.input_change, city_order.release_input_version.
+-- quality.judgement, city_order.input_change, city_order.release_input_version, city_order.release.
 with
 
 input_before as (
@@ -82,12 +82,20 @@ judged as (
     ) as fallen on true
 ),
 
+-- Readers saw it before. After a roll-back that says nothing: what it took away comes back for the old reasons.
 counted_once as (
-    select distinct submission_id
-    from city_order.release_input_version
+    select distinct input.submission_id
+    from city_order.release_input_version as input
+    inner join city_order.release using (release_id)
+    where
+        release.status in ('published', 'superseded')
+        and not exists (
+            select 1 from city_order.release as base
+            where base.release_id = %(base_release_id)s and base.rolled_back_to_release_id is not null
+        )
 ),
 
--- An earlier answer that counts again was not sent again, nor one that counted in any release before.
+-- An earlier answer that counts again was not sent again, nor one that counted in a release before.
 told as (
     select
         judged.*,

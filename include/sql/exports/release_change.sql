@@ -16,7 +16,7 @@ changed as (
         sum(amount_before_kopecks) / 100 as amount_before_rub,
         sum(amount_after_kopecks) / 100 as amount_after_rub,
         sum(other_kind_quantity) as other_kind_quantity,
-        count(agency_code) as agencies
+        count(agency_code) as changed_agencies
     from city_order.release_change
     where release_id = %(release_id)s
     group by product_id, unit, year, cause
@@ -37,7 +37,7 @@ select
     changed.amount_before_rub,
     changed.amount_after_rub,
     changed.other_kind_quantity,
-    changed.agencies
+    changed.changed_agencies
 from changed
 inner join city_order.release on release.release_id = %(release_id)s
 left join city_order.product
