@@ -47,7 +47,9 @@ def set_brake(dsn: str, survey_code: str, who: str, why: str) -> str:
         brake = _brake(cursor, survey_code)
     assert brake
     told = _brake_in_words(survey_code, brake)
-    return told if new else f"Already: {told} Your reason is not recorded: to change it, lift the brake and set it anew."
+    if new:
+        return told
+    return f"Already: {told} Your reason is not recorded: to change it, lift the brake and set it anew."
 
 
 def lift_brake(dsn: str, survey_code: str, who: str) -> str:
