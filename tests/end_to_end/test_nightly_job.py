@@ -378,7 +378,7 @@ def test_a_replay_is_shown_and_then_counts(platform: Platform, demo: tuple[str, 
     done = platform.make(*words, "REASON=asked after all", "WHO=Иванова")
     for said in (shown, done):
         assert re.search(r"zoo-fict +rejected → accepted +0 → \d+ +F07 -1 +stands now", said), said
-        assert re.search(r"^  new_submission +(\d+ +){3}0 → [\d,]+$", said, re.M), said
+        assert re.search(r"^  new_submission +(\d+ +){3}0 → [\d,]+ +0 → [\d,]+ +0 → [\d,]+$", said, re.M), said
     assert platform.select("select survey_code, agencies, requested_by, reason from core.replay") == [
         ("battery-2026", ["zoo-fict"], "Иванова", "asked after all")
     ]
