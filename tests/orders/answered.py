@@ -201,7 +201,7 @@ def write_reference(house: Path, folder: Path, histories: Iterable[History]) -> 
 
 
 def histories(count: int) -> list[History]:
-    """So many histories, the same ones every time."""
+    """So many histories, the same ones whenever the same modules are loaded: hypothesis likes their constants."""
     found: list[History] = []
 
     @settings(
