@@ -18,14 +18,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
-from include.city_order import (
-    archive,
-    export_csv,
-    export_page,
-    export_parquet,
-    export_workbook,
-    warehouse,
-)
+from include.city_order import archive, export_csv, export_page, export_parquet, export_workbook, warehouse
 from include.city_order.disclosure import class_of
 from include.city_order.release_tables import (
     CAUSES,

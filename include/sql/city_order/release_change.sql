@@ -6,13 +6,12 @@
 -- core.demand_line.
 with
 
--- What an agency asks for, and a subordinate counts for.
-twice as (
+-- What an agency asks for, and somebody below it counts for.
+left_to_others as (
     select distinct
         false as is_after,
         agency_code,
-        product_id,
-        subordinate_code
+        product_id
     from city_order.double_counting
     where
         release_id = %(base_release_id)s and handled = 'child_counts'
@@ -21,18 +20,9 @@ twice as (
     select distinct
         true as is_after,
         agency_code,
-        product_id,
-        subordinate_code
+        product_id
     from city_order.double_counting_version
     where release_id = %(release_id)s and handled = 'child_counts'
-),
-
-left_to_others as (
-    select distinct
-        is_after,
-        agency_code,
-        product_id
-    from twice
 ),
 
 -- The release replaced, and whether its order lines were counted by other models than these.
@@ -44,22 +34,30 @@ base as (
     where release.release_id = %(base_release_id)s
 ),
 
-changed_submission as materialized (
-    select submission_before as submission_id
+changed_side as materialized (
+    select
+        agency_code,
+        cause,
+        submission_before as submission_id,
+        false as is_after
     from city_order.input_change
-    where release_id = %(release_id)s and submission_before is not null
+    where release_id = %(release_id)s and %(base_release_id)s::bigint is not null and submission_before is not null
     union all
-    select submission_after as submission_id
+    select
+        agency_code,
+        cause,
+        submission_after as submission_id,
+        true as is_after
     from city_order.input_change
-    where release_id = %(release_id)s and submission_after is not null
+    where release_id = %(release_id)s and %(base_release_id)s::bigint is not null and submission_after is not null
 ),
 
--- Of what somebody asks for twice: what the agencies that change ask for, or did.
+-- Of what is left to others: what the agencies that change ask for, or did.
 asked_by_changed as materialized (
     select distinct demand_line.product_id
-    from changed_submission
+    from changed_side
     inner join core.demand_line using (submission_id)
-    where demand_line.product_id in (select twice.product_id from twice)
+    where demand_line.product_id in (select left_to_others.product_id from left_to_others)
 ),
 
 -- What an agency asks for itself, and of which more or less is counted than before: since the survey handles it
@@ -67,8 +65,8 @@ asked_by_changed as materialized (
 -- told of no agency.
 counted_anew as (
     select
-        twice.agency_code,
-        twice.product_id,
+        left_to_others.agency_code,
+        left_to_others.product_id,
         case
             when %(is_roll_back)s then 'roll_back'
             when min(base.double_counting) <> %(double_counting)s then 'changed_rule'
@@ -77,32 +75,19 @@ counted_anew as (
             when min(base.reference_version) <> %(reference_version)s then 'changed_reference'
             else 'double_counting'
         end as cause
-    from twice
+    from left_to_others
     cross join base
-    left join asked_by_changed on twice.product_id = asked_by_changed.product_id
-    group by twice.agency_code, twice.product_id
-    having bool_and(twice.is_after) or not bool_or(twice.is_after)
+    left join asked_by_changed on left_to_others.product_id = asked_by_changed.product_id
+    group by left_to_others.agency_code, left_to_others.product_id
+    having bool_and(left_to_others.is_after) or not bool_or(left_to_others.is_after)
 ),
 
 -- Whose lines are compared, before and after: of an agency that changes all, else those of the products counted anew.
 side as materialized (
     select
-        agency_code,
-        cause,
-        submission_before as submission_id,
-        false as is_after,
+        changed_side.*,
         null as product_id
-    from city_order.input_change
-    where release_id = %(release_id)s and %(base_release_id)s::bigint is not null and submission_before is not null
-    union all
-    select
-        agency_code,
-        cause,
-        submission_after as submission_id,
-        true as is_after,
-        null as product_id
-    from city_order.input_change
-    where release_id = %(release_id)s and %(base_release_id)s::bigint is not null and submission_after is not null
+    from changed_side
     union all
     select
         input.agency_code,
@@ -115,10 +100,7 @@ side as materialized (
     cross join (values (false), (true)) as side (is_after)
     where
         counted_anew.cause is not null
-        and not exists (
-            select 1 from city_order.input_change as changed
-            where changed.release_id = %(release_id)s and changed.agency_code = input.agency_code
-        )
+        and input.agency_code not in (select changed_side.agency_code from changed_side)
 ),
 
 line as (
